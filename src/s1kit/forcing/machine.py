@@ -1,0 +1,278 @@
+"""The forcing method, written once: generators that yield requests and receive chunks.
+
+Knows the rules of budget forcing (paper, section 3.1; the exact text is in docs/concepts.md). Refuses to know engines,
+files, text and time: it is run by ``drive`` over any engine, and by ``conformance/*.json`` over none. A machine yields
+a Request, is sent its chunks (partial ones get None back), and returns the Generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from s1kit.engines.base import Chunk, Request, join_chunks
+from s1kit.forcing.plan import Plan, Row
+from s1kit.policies import BudgetForcing, Sampling, Unforced
+from s1kit.types import AnswerEnded, Ended, Generation, Origin, Phase, Segment, Why
+
+Machine = Generator[Request | None, Chunk, Generation]
+"""Yields a Request to be submitted, or None for "send me the next chunk of the one I am waiting for"."""
+
+
+@dataclass(slots=True)
+class Tape:
+    """One row's tokens behind the prompt, with who wrote what: grows, never rewrites."""
+
+    plan: Plan
+    row: Row
+    tokens: list[int] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    thinking: int = 0
+    rounds: int = 0
+    paid: int = 0
+    paid_thinking: int = 0
+    seconds: float = 0.0
+    exact: bool = True
+    error: str | None = None
+
+    def write(self, phase: Phase, origin: Origin, why: Why, ids: tuple[int, ...], stop_id: int | None = None) -> None:
+        """Append ids as one segment; an empty one is kept only where a stop is to be recorded."""
+        start = len(self.tokens)
+        self.tokens.extend(ids)
+        if why in ("think", "nudge"):
+            self.thinking += len(ids)
+        if ids or stop_id is not None:
+            self.segments.append(
+                Segment(phase=phase, origin=origin, why=why, start=start, end=len(self.tokens), stop_id=stop_id)
+            )
+
+    def ask(self, phase: Phase, max_tokens: int, stop_ids: tuple[int, ...], **more: object) -> Machine_Chunk:
+        """Request a continuation of everything so far, and return it whole."""
+        plan, row = self.plan, self.row
+        name = f"{row.question_id}/{plan.policy_id}/{row.sample}"
+        sampling: Sampling = plan.sampling
+        if phase == "think" and isinstance(plan.policy, BudgetForcing) and plan.policy.after_nudge and self.nudged:
+            sampling = plan.policy.after_nudge
+        request = Request(
+            id=f"{name}/{self.rounds}",
+            prompt_ids=row.prompt_ids + tuple(self.tokens),
+            max_tokens=max_tokens,
+            stop_ids=stop_ids,
+            sampling=sampling.model_copy(update={"seed": row.seed}),
+            continues=f"{name}/{self.rounds - 1}" if self.rounds else None,
+            **{"banned_ids": plan.banned, **more},  # type: ignore[arg-type]
+        )
+        self.rounds += 1
+        chunk = yield request
+        while chunk.finish is None:
+            chunk = join_chunks(chunk, (yield None))
+        paid = len(chunk.tokens) if chunk.paid is None else chunk.paid
+        self.paid += paid
+        self.paid_thinking += paid if phase == "think" else 0
+        self.seconds += chunk.elapsed
+        self.exact = self.exact and chunk.exact
+        if chunk.finish in ("error", "cancelled"):
+            self.error = chunk.error or f"the engine answered {chunk.finish!r}"
+        return chunk
+
+    @property
+    def nudged(self) -> bool:
+        """Whether a nudge was written."""
+        return any(s.why == "nudge" for s in self.segments)
+
+    def last_id(self) -> int | None:
+        """Last id of the context, prompt included."""
+        if self.tokens:
+            return self.tokens[-1]
+        return self.row.prompt_ids[-1] if self.row.prompt_ids else None
+
+    def finish(self, ended: Ended, answer_ended: AnswerEnded | None, extensions: int = 0, min_met: bool = True) -> Generation:
+        """The record of this row."""
+        count = {"think": 0, "nudge": 0, "answer": 0}
+        for s in self.segments:
+            if s.why in count and (s.why != "think" or s.phase == "think"):
+                count[s.why] += s.end - s.start
+        thought = [t for s in self.segments if s.why in ("think", "nudge") for t in self.tokens[s.start : s.end]]
+        return Generation(
+            question_id=self.row.question_id,
+            policy_id=self.plan.policy_id,
+            sample=self.row.sample,
+            n_prompt=len(self.row.prompt_ids),
+            token_ids=tuple(self.tokens),
+            segments=tuple(self.segments),
+            ended=ended,
+            answer_ended=answer_ended,
+            extensions=extensions,
+            min_met=min_met,
+            looped=loops(thought),
+            n_thinking_model=count["think"],
+            n_thinking_forced=count["nudge"],
+            n_answer=count["answer"],
+            n_paid=self.paid,
+            n_paid_thinking=self.paid_thinking,
+            exact=self.exact,
+            engine_ms=round(self.seconds * 1000, 3),
+            error=self.error,
+        )
+
+
+Machine_Chunk = Generator[Request | None, Chunk, Chunk]
+
+
+def machine(plan: Plan, row: Row) -> Machine:
+    """The machine of a plan's policy for one row."""
+    if isinstance(plan.policy, Unforced):
+        return unforced(plan, row)
+    if plan.policy.compat == "s1":
+        from s1kit.forcing.compat import s1_compat  # compat reads this module's parts
+
+        return s1_compat(plan, plan.policy, row)
+    return budget_forced(plan, plan.policy, row)
+
+
+def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
+    """Budget forcing: at most ``max_thinking``, at least ``min_thinking``, ``extensions`` ends suppressed."""
+    tape = Tape(plan, row)
+    room = plan.room(row)
+    if room < 0 or (policy.max_thinking is not None and room < policy.max_thinking and policy.on_overflow == "refuse"):
+        tape.error = _overflow(plan, row, room)
+        return tape.finish("error", None, min_met=policy.min_thinking == 0)
+    by_budget = policy.max_thinking is not None and policy.max_thinking <= room
+    ran_out: Ended = "cutoff" if by_budget else "context"
+    left = policy.max_thinking if by_budget and policy.max_thinking is not None else room
+    tape.write("think", "forced", "open", row.open_ids)
+    used, ended = 0, ran_out
+    while left > 0:
+        chunk = yield from _think(tape, left, used)
+        left -= len(chunk.tokens)
+        if tape.error:
+            ended = "error"
+            break
+        if left == 0:  # whatever finish says: a thought as long as its budget is a cut in every engine and every sweep
+            break
+        if used and not chunk.tokens:
+            ended = "stuck"
+            break
+        if used >= policy.extensions and tape.thinking >= policy.min_thinking:
+            ended = "model"
+            break
+        nudge = plan.nudges[used % len(plan.nudges)]
+        if left <= len(nudge):
+            ended = "no_room"
+            break
+        tape.write("think", "forced", "nudge", nudge)
+        left -= len(nudge)
+        used += 1
+    min_met = tape.thinking >= policy.min_thinking
+    if ended == "error":
+        return tape.finish("error", None, used, min_met)
+    answer_ended = yield from answer(tape, policy.max_answer, plan.suffix if ended == ran_out else ())
+    return tape.finish(ended, answer_ended, used, min_met)
+
+
+def _think(tape: Tape, left: int, used: int) -> Machine_Chunk:
+    """One stretch of thinking, written to the tape. After a nudge its first token must not be a stop."""
+    plan = tape.plan
+    stops, seqs = plan.format.think_stop_ids, plan.format.think_stop_seqs
+    if not used:
+        chunk = yield from tape.ask("think", left, stops, stop_seqs=seqs)
+    elif plan.engine_min_tokens:
+        chunk = yield from tape.ask("think", left, stops, stop_seqs=seqs, min_tokens=1)
+    else:
+        first = yield from tape.ask("think", 1, (), banned_ids=(*plan.banned, *stops))
+        if tape.error or left == 1 or not first.tokens:
+            tape.write("think", "model", "think", first.tokens)
+            return first
+        tape.write("think", "model", "think", first.tokens)
+        rest = yield from tape.ask("think", left - 1, stops, stop_seqs=seqs)
+        tape.write("think", "model", "think", rest.tokens, rest.stop_id)
+        return join_chunks(first, rest)
+    tape.write("think", "model", "think", chunk.tokens, chunk.stop_id)
+    return chunk
+
+
+def answer(tape: Tape, max_answer: int, suffix: tuple[int, ...]) -> Generator[Request | None, Chunk, AnswerEnded]:
+    """Close the thinking and let the model answer, until its turn ends or it opens another thought."""
+    fmt = tape.plan.format
+    tape.write("answer", "forced", "close", fmt.newline_for(tape.last_id()) + fmt.close)
+    tape.write("answer", "forced", "cutoff", suffix)
+    stops = tuple(dict.fromkeys((*fmt.turn_end_ids, *fmt.think_stop_ids, *fmt.open[:1])))
+    chunk = yield from tape.ask("answer", max_answer, stops, stop_seqs=fmt.think_stop_seqs)
+    tape.write("answer", "model", "answer", chunk.tokens, chunk.stop_id)
+    if tape.error:
+        return "error"
+    if chunk.finish == "length":
+        return "length"
+    return "turn_end" if chunk.stop_id in fmt.turn_end_ids else "reopened"
+
+
+def unforced(plan: Plan, row: Row) -> Machine:
+    """One request that stops only at the end of the turn; phases are found at the first delimiter.
+
+    No delimiter found: all of it is thinking, and there is no answer.
+    """
+    tape = Tape(plan, row)
+    policy = plan.policy
+    assert isinstance(policy, Unforced)
+    room = plan.room(row)
+    if room < 1:
+        tape.error = _overflow(plan, row, room)
+        return tape.finish("error", None)
+    limit = room if policy.max_tokens is None else min(policy.max_tokens, room)
+    tape.write("think", "forced", "open", row.open_ids)
+    chunk = yield from tape.ask("think", limit, plan.format.turn_end_ids)
+    thought, close, reply, rest = split_phases(plan, chunk.tokens)
+    tape.write("think", "model", "think", thought, None if close or reply else chunk.stop_id)
+    tape.write("answer", "model", "close", close)
+    tape.write("answer", "model", "answer", reply, chunk.stop_id if (close or reply) and not rest else None)
+    tape.write("think", "model", "think", rest, chunk.stop_id if rest else None)
+    if tape.error:
+        return tape.finish("error", "error" if reply else None)
+    ran_out: Ended = "cutoff" if policy.max_tokens is not None and limit == policy.max_tokens else "context"
+    answered = bool(close) or plan.format.spec.plain
+    ended: Ended = "model" if answered or chunk.finish == "stop" else ran_out
+    if not answered:
+        return tape.finish(ended, None)
+    return tape.finish(ended, "reopened" if rest else "turn_end" if chunk.finish == "stop" else "length")
+
+
+def split_phases(plan: Plan, tokens: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """``(thinking, close, answer, reopened)`` of a turn that the model wrote alone; together they are ``tokens``."""
+    fmt = plan.format
+    if fmt.spec.plain:
+        return (), (), tokens, ()
+    start = _first_stop(plan, tokens, 0)
+    if start is None:
+        return tokens, (), (), ()
+    same = 0  # as much of the closing delimiter as the model wrote; at least the stop itself
+    while same < len(fmt.close) and tokens[start + same : start + same + 1] == fmt.close[same : same + 1]:
+        same += 1
+    body = start + max(same, 1)
+    again = _first_stop(plan, tokens, body, fmt.open[:1])
+    end = len(tokens) if again is None else again
+    return tokens[:start], tokens[start:body], tokens[body:end], tokens[end:]
+
+
+def _first_stop(plan: Plan, tokens: tuple[int, ...], start: int, extra: tuple[int, ...] = ()) -> int | None:
+    """Index of the first end of thinking at or after ``start``."""
+    ids = {*plan.format.think_stop_ids, *extra}
+    for i in range(start, len(tokens)):
+        if tokens[i] in ids or any(tokens[i : i + len(s)] == s for s in plan.format.think_stop_seqs):
+            return i
+    return None
+
+
+def loops(tokens: list[int], shortest: int = 8, longest: int = 64, times: int = 4) -> bool:
+    """Whether the tail is one n-gram of ``shortest``..``longest`` tokens repeated ``times`` or more."""
+    for n in range(shortest, min(longest, len(tokens) // times) + 1):
+        tail = tokens[-n * times :]
+        if tail == tail[:n] * times:
+            return True
+    return False
+
+
+def _overflow(plan: Plan, row: Row, room: int) -> str:
+    asked = plan.policy.max_thinking if isinstance(plan.policy, BudgetForcing) else None
+    size = len(row.prompt_ids) + len(row.open_ids)
+    wanted = "" if asked is None else f"; max_thinking asks for {asked}"
+    return f"the context of {plan.context_len} tokens leaves {room} for thinking after a prompt of {size}{wanted}"

@@ -1,0 +1,139 @@
+"""What to do with a model's thinking: the policies, and how tokens are drawn.
+
+Knows every knob of budget forcing and the identity of a policy. Refuses to know any token id: a policy is written in
+text and numbers, and becomes ids only against a tokenizer (``s1kit.formats``, ``s1kit.forcing.plan``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from s1kit.types import Record, canonical_json, sha256_hex
+
+Count = Annotated[int, Field(strict=True, ge=0)]
+"""A number of tokens or of nudges: a whole number, never negative. 100.0, "100" and True are refused."""
+
+
+class Sampling(Record):
+    """How the next token is drawn. Always sent explicitly: a server would otherwise apply the model's own defaults."""
+
+    temperature: float = Field(default=0.0, ge=0.0, le=10.0)
+    """0 is greedy."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: Count = 0
+    """0 keeps every token."""
+    frequency_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    seed: int = 0
+    """Row seed, H(run seed, question, sample, try); the run's own seed never enters a policy's identity."""
+
+
+class Unforced(Record):
+    """Let the model write until it ends its turn; find the phases afterwards at the first delimiter."""
+
+    kind: Literal["unforced"] = "unforced"
+    max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
+    """None: as much as the context holds."""
+
+    def slug(self) -> str:
+        """Short readable name, the first half of the policy id."""
+        return "unforced" if self.max_tokens is None else f"unforced-{self.max_tokens}"
+
+
+class BudgetForcing(Record):
+    """Budget forcing (paper, section 3.1): a maximum by closing the thinking, a minimum by suppressing its end.
+
+    A thinking token is a token the model wrote while thinking or a token of a nudge; delimiters and the cut-off suffix
+    never count. ``max_answer`` is reserved before the thinking gets any room.
+    """
+
+    kind: Literal["budget_forcing"] = "budget_forcing"
+    max_thinking: Count | None = None
+    """None: all the room the context leaves."""
+    min_thinking: Count = 0
+    extensions: Count = 0
+    """How many ends of thinking to suppress, each replaced by a nudge."""
+    nudges: tuple[str, ...] | None = None
+    """Appended in rotation; None: the format's nudge. An empty string suppresses the end and appends nothing."""
+    max_answer: Annotated[int, Field(strict=True, gt=0)] = 1024
+    cutoff_suffix: str | None = None
+    """What follows the closing delimiter when the budget ran out; None: the format's ("Final Answer:")."""
+    on_overflow: Literal["refuse", "clamp"] = "refuse"
+    """A row whose context cannot hold ``max_thinking``: refuse before the first request, or take the room there is."""
+    after_nudge: Sampling | None = None
+    """Sampling for thinking after the first nudge; None: unchanged. Its seed is ignored in favour of the row's."""
+    compat: Literal["s1"] | None = None
+    """"s1": the reference harness with its quirks (``s1kit.forcing.compat``), for reproducing published runs."""
+
+    @field_validator("nudges")
+    @classmethod
+    def _some_nudge(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and not value:
+            raise ValueError('nudges is empty; leave it out for the format\'s own nudge, or use [""] to append nothing')
+        return value
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.max_thinking is not None and self.min_thinking > self.max_thinking:
+            raise ValueError(f"min_thinking ({self.min_thinking}) is larger than max_thinking ({self.max_thinking})")
+        if self.compat == "s1" and (self.min_thinking or self.after_nudge):
+            raise ValueError('compat="s1" has neither min_thinking nor after_nudge: the reference harness knows neither')
+        return self
+
+    def slug(self) -> str:
+        """Short readable name, the first half of the policy id."""
+        parts = ["bf"]
+        if self.max_thinking is not None:
+            parts.append(f"max{self.max_thinking}")
+        if self.min_thinking:
+            parts.append(f"min{self.min_thinking}")
+        if self.extensions:
+            word = "wait" if self.nudges is None else re.sub(r"\W+", "", "-".join(self.nudges)).lower()[:12] or "empty"
+            parts.append(f"{word}{self.extensions}")
+        if self.compat:
+            parts.append(f"compat-{self.compat}")
+        return "-".join(parts) if len(parts) > 1 else "bf-natural"
+
+
+Policy = Annotated[Unforced | BudgetForcing, Field(discriminator="kind")]
+
+
+def label(policy: Unforced | BudgetForcing) -> str:
+    """What a table or a plot calls the policy: ``natural``, ``max 512``, ``Wait x2``."""
+    if isinstance(policy, Unforced):
+        return "unforced" if policy.max_tokens is None else f"unforced {policy.max_tokens}"
+    parts: list[str] = []
+    if policy.max_thinking is not None:
+        parts.append(f"max {policy.max_thinking}")
+    if policy.min_thinking:
+        parts.append(f"min {policy.min_thinking}")
+    if policy.extensions:
+        word = "Wait" if policy.nudges is None else "/".join(n.strip() or "(empty)" for n in policy.nudges)
+        parts.append(f"{word} x{policy.extensions}")
+    if policy.compat:
+        parts.append(f"({policy.compat} compat)")
+    return " ".join(parts) or "natural"
+
+
+def policy_id(policy: Unforced | BudgetForcing, format_spec: dict[str, Any], sampling: Sampling) -> str:
+    """Identity of a policy in a run: slug, a dash, 8 hex digits.
+
+    The digits are of SHA-256 over the canonical JSON of policy, format and sampling, without the seed: two runs with
+    other seeds share policy ids, two formats never do.
+    """
+    content = {
+        "policy": policy.model_dump(mode="json"),
+        "format": format_spec,
+        "sampling": sampling.model_dump(mode="json", exclude={"seed"}),
+    }
+    return f"{policy.slug()}-{sha256_hex(canonical_json(content))[:8]}"
+
+
+def row_seed(run_seed: int, question: str, sample: int, attempt: int = 0) -> int:
+    """Seed of one row, 63 bits: H(run seed, question, sample, attempt), never policy or round.
+
+    Leaving the policy out is what makes two budgets draw the same tokens up to the shorter one's end.
+    """
+    return int(sha256_hex(f"{run_seed}|{question}|{sample}|{attempt}")[:16], 16) >> 1
