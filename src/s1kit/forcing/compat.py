@@ -23,7 +23,7 @@ def s1_compat(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
         return tape.finish("error", None)
     tape.write("think", "forced", "open", row.open_ids)
     ended: Ended = "model"
-    used = 0
+    used, trimmed = 0, False
     while True:
         room = min(limit, plan.room(row) - tape.thinking)  # the reference overflows here; an engine would refuse
         if room < 1:
@@ -31,21 +31,22 @@ def s1_compat(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
             break
         more = {"min_tokens": 1} if policy.extensions else {}
         chunk = yield from tape.ask("think", room, fmt.think_stop_ids, stop_seqs=fmt.think_stop_seqs, **more)
-        keep = chunk.tokens[: max(0, limit - tape.thinking)]  # the cut after the fact
+        keep = chunk.tokens[: max(0, limit - tape.thinking)]
+        trimmed = len(keep) < len(chunk.tokens)  # the cut after the fact: these tokens were paid for and thrown away
         tape.write("think", "model", "think", keep, chunk.stop_id)
         if tape.error:
             return tape.finish("error", None, used)
-        if chunk.finish == "length":
+        if chunk.finish == "length" or trimmed:
             ended = "cutoff"
             break
         if used == policy.extensions:
             break
         tape.write("think", "forced", "nudge", plan.nudges[used % len(plan.nudges)])
         used += 1
-    by_length = ended != "model"
+    by_length = ended != "model" and not trimmed
     newline = fmt.newline_for(tape.last_id()) if by_length else ()
     tape.write("answer", "forced", "close", newline + encode(fmt.spec.close.removesuffix("\n")))
-    if by_length and tape.thinking <= limit:
+    if by_length:
         tape.write("answer", "forced", "cutoff", encode("\n" + fmt.spec.cutoff_suffix))
     chunk = yield from tape.ask("answer", policy.max_answer, fmt.turn_end_ids)
     tape.write("answer", "model", "answer", chunk.tokens, chunk.stop_id)

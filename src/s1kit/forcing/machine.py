@@ -90,7 +90,7 @@ class Tape:
         """The record of this row."""
         count = {"think": 0, "nudge": 0, "answer": 0}
         for s in self.segments:
-            if s.why in count and (s.why != "think" or s.phase == "think"):
+            if s.why in count:
                 count[s.why] += s.end - s.start
         thought = [t for s in self.segments if s.why in ("think", "nudge") for t in self.tokens[s.start : s.end]]
         return Generation(
