@@ -16,11 +16,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from s1kit.errors import UserError
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Record
 
 
-class FormatError(ValueError):
+class FormatError(UserError, ValueError):
     """A format that is unknown, malformed, or that this tokenizer cannot express."""
 
 

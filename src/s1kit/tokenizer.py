@@ -19,8 +19,10 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer as Backend
 
+from s1kit.errors import UserError
 
-class TokenizerError(ValueError):
+
+class TokenizerError(UserError, ValueError):
     """A tokenizer that is missing, unreadable or cannot render a chat. Carries a hint on its own line."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from s1kit.errors import UserError
 from s1kit.policies import Sampling
 from s1kit.types import EngineInfo
 
@@ -16,7 +17,7 @@ Finish = Literal["stop", "length", "error", "cancelled"]
 GREEDY = Sampling()
 
 
-class EngineError(RuntimeError):
+class EngineError(UserError, RuntimeError):
     """An engine that cannot start or go on at all. What fails for one row only is a Chunk with ``finish="error"``."""
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from s1kit.errors import UserError
 from s1kit.formats import ResolvedFormat
 from s1kit.policies import BudgetForcing, Sampling, Unforced, label, policy_id
 from s1kit.types import EngineInfo
 
 
-class PolicyError(ValueError):
+class PolicyError(UserError, ValueError):
     """A policy that this format, tokenizer or engine cannot carry out; raised before the first request."""
 
 
