@@ -1,0 +1,158 @@
+"""Parquet: one explicit schema per record, and rows in and out of it.
+
+Knows how each record looks as columns. Refuses to guess a type from data: an empty run has the same columns as a full
+one. Needs pyarrow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from s1kit.store.errors import StoreError
+from s1kit.store.files import replacing
+from s1kit.types import Question, Record
+
+R = TypeVar("R", bound=Record)
+
+_text, _int = pa.string(), pa.int64()
+
+SEGMENT: Final = pa.struct(
+    [
+        ("phase", _text),
+        ("origin", _text),
+        ("why", _text),
+        ("start", _int),
+        ("end", _int),
+        ("stop_id", _int),
+        ("text", _text),
+    ]
+)
+
+GENERATIONS: Final = pa.schema(
+    [
+        ("question_id", _text),
+        ("policy_id", _text),
+        ("sample", _int),
+        ("n_prompt", _int),
+        ("token_ids", pa.list_(_int)),
+        ("segments", pa.list_(SEGMENT)),
+        ("ended", _text),
+        ("answer_ended", _text),
+        ("extensions", _int),
+        ("min_met", pa.bool_()),
+        ("looped", pa.bool_()),
+        ("n_thinking_model", _int),
+        ("n_thinking_forced", _int),
+        ("n_answer", _int),
+        ("n_paid", _int),
+        ("n_paid_thinking", _int),
+        ("exact", pa.bool_()),
+        ("engine_ms", pa.float64()),
+        ("thinking_text", _text),
+        ("answer_text", _text),
+        ("error", _text),
+    ]
+)
+
+GRADES: Final = pa.schema(
+    [
+        ("question_id", _text),
+        ("policy_id", _text),
+        ("sample", _int),
+        ("grader", _text),
+        ("version", _int),
+        ("verdict", _text),
+        ("rule", _text),
+        ("extracted", _text),
+        ("reference", _text),
+    ]
+)
+
+QUESTIONS: Final = pa.schema(
+    [
+        ("id", _text),
+        ("text", _text),
+        ("answer", _text),
+        ("answer_kind", _text),
+        ("choices", pa.list_(_text)),
+        ("source", _text),
+        ("domain", _text),
+        ("licence", _text),
+        ("meta", _text),
+    ]
+)
+"""``meta`` is JSON text: its keys differ from source to source."""
+
+BATCH = 256
+"""Rows per batch. A row can hold tens of thousands of tokens; this keeps a batch in tens of MiB."""
+
+
+def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
+    """Write rows (zstd), atomically; how many. Raises StoreError when the disk is full."""
+    source, count = iter(rows), 0
+    with replacing(path) as temp, pq.ParquetWriter(temp, schema, compression="zstd") as writer:
+        while batch := list(islice(source, BATCH)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows in file order, as plain values. Raises StoreError when the file is missing or damaged."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
+                yield from batch.to_pylist()
+    except FileNotFoundError as problem:
+        raise StoreError(f"`{path}` is missing", "restore it, or start a new run") from problem
+    except (OSError, pa.ArrowException) as problem:
+        raise _damaged(path, problem) from problem
+
+
+def count_rows(path: Path) -> int:
+    """Number of rows, from the footer alone."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException) as problem:
+        raise _damaged(path, problem) from problem
+
+
+def _damaged(path: Path, problem: Exception) -> StoreError:
+    return StoreError(f"`{path}` cannot be read: {problem}", "the file is damaged; restore it from a copy")
+
+
+def read_records(path: Path, record: type[R]) -> Iterator[R]:
+    """Rows as validated records. Raises StoreError naming the row that is not one."""
+    for number, row in enumerate(read_parquet(path)):
+        yield to_record(record, row, path, number)
+
+
+def to_record(record: type[R], row: dict[str, Any], path: Path, number: int) -> R:
+    """One row, numbered from 0, as a record."""
+    try:
+        return record.model_validate(row)
+    except ValidationError as problem:
+        what = problem.errors(include_url=False, include_input=False)[0]
+        raise StoreError(
+            f"`{path}`, row {number}: {'.'.join(map(str, what['loc']))}: {what['msg']}".replace(": : ", ": "),
+            "the file was changed, or written by a newer s1kit",
+        ) from problem
+
+
+def question_row(question: Question) -> dict[str, Any]:
+    """A question as columns."""
+    return {**question.model_dump(), "meta": json.dumps(question.meta, ensure_ascii=False)}
+
+
+def read_questions(path: Path) -> Iterator[Question]:
+    """Questions in file order. Raises StoreError, also when an id does not match its question."""
+    for number, row in enumerate(read_parquet(path)):
+        yield to_record(Question, {**row, "meta": json.loads(row["meta"])}, path, number)
