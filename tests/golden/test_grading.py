@@ -24,7 +24,7 @@ def as_rows(number: int, case: dict[str, Any]) -> tuple[Question, Generation]:
     question = Question.make(
         text=f"golden case {number}", answer=case["gold"], answer_kind=case["kind"], choices=tuple(case["choices"])
     )
-    segments = ()
+    segments: tuple[Segment, ...] = ()
     if case.get("answer_phase"):
         segments = (Segment(phase="answer", origin="forced", why="close", start=0, end=1),)
     generation = Generation(

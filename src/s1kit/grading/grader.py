@@ -94,8 +94,7 @@ def grade_all(
     settled = _settle([ruling for ruling in first if isinstance(ruling, Comparison)], workers)
     rulings = [settled[ruling] if isinstance(ruling, Comparison) else ruling for ruling in first]
     return [
-        _as_grade(by_id[row.question_id], row, grader, ruling)
-        for row, ruling in zip(generations, rulings, strict=True)
+        _as_grade(by_id[row.question_id], row, grader, ruling) for row, ruling in zip(generations, rulings, strict=True)
     ]
 
 

@@ -104,4 +104,3 @@ def _by_percent(gold: str, given: str) -> tuple[str, bool] | None:
     elif signs == (False, True):
         equal = equal or gold_number * 100 == given_number
     return ("percent", equal)
-

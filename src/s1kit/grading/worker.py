@@ -65,7 +65,7 @@ def answer_line(line: str) -> str:
         return "memory"
     except RecursionError:
         return "recursion"
-    except Exception:  # The parser raises whatever sympy raises; a pair it cannot compare is an outcome, not a crash.
+    except Exception:  # noqa: BLE001 - sympy raises anything; a pair it cannot compare is an outcome, not a crash.
         return "uncomparable"
 
 

@@ -13,6 +13,7 @@ from s1kit.types import Generation, Question
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data" / "math500.jsonl"
 
 
+@pytest.mark.shared
 @pytest.mark.skipif(not DATA.exists(), reason="MATH-500 is not in ../shared/data")
 def test_every_reference_equals_itself_and_not_its_neighbour() -> None:
     rows = [json.loads(line) for line in DATA.read_text().splitlines()]

@@ -60,7 +60,8 @@ def test_an_orphaned_worker_is_ended_by_the_kernel() -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "s1kit.grading.worker", "-4", "1024"]  # one second, kernel grace included
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
-    assert worker.stdin is not None and worker.stdout is not None
+    assert worker.stdin is not None
+    assert worker.stdout is not None
     assert worker.stdout.readline() == b"ready\n"
     worker.stdin.write(b'{"gold": "5", "answer": "2003^{2002^{2001}}"}\n')
     worker.stdin.flush()

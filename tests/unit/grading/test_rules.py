@@ -98,7 +98,8 @@ def test_a_grade_carries_key_grader_version_and_reference() -> None:
         graded = grade(question, generation, grader)
         assert graded.key == generation.key
         assert (graded.grader, graded.version, graded.reference) == (grader, GRADER_VERSION[grader], "25")
-        assert graded.extracted is not None and graded.extracted.strip() == "25"
+        assert graded.extracted is not None
+        assert graded.extracted.strip() == "25"
 
 
 def test_a_batch_keeps_the_order_of_the_generations() -> None:
