@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
-from s1kit.engines.base import Chunk, Engine, Request
+from s1kit.engines.base import Chunk, Engine, Finish, Request
 
 Key = tuple[object, ...]
+REMEMBER = 100_000
+"""Answered requests whose successor may still come; forgetting one costs a prefill, never a token."""
 
 
 @dataclass(slots=True)
@@ -32,7 +34,11 @@ class _Thread:
     inner_id: str | None = None
     """The request in flight on the real engine."""
     last_inner: str | None = None
-    asked: int = 0
+    target: int = 0
+    """How many tokens there are once that request has run its full length."""
+    given_up: bool = False
+    """Nobody waited any longer, so that request was cancelled."""
+    exact: bool = True
     unclaimed_tokens: int = 0
     unclaimed_prefill: int = 0
     unclaimed_seconds: float = 0.0
@@ -62,18 +68,17 @@ class SweepEngine:
         self._threads: OrderedDict[Key, _Thread] = OrderedDict()
         self._by_inner: dict[str, Key] = {}
         self._key_of: dict[str, Key] = {}
+        self._served_by: dict[str, str] = {}
+        """Answered request -> the real one whose cache holds its context, for whoever continues it."""
         self._ready: list[Chunk] = []
         self._hold = hold_tokens
         self._held = 0
         self._count = 0
 
     def submit(self, request: Request) -> None:
-        """Queue a request on the thread of its context. Raises ValueError for a live id or unusable stop sequences."""
+        """Queue a request on the thread of its context. Raises ValueError for a live id."""
         if request.id in self._key_of:
             raise ValueError(f"request id {request.id!r} is still live")
-        firsts = [s[0] for s in request.stop_seqs]
-        if len(set(firsts)) < len(firsts):
-            raise ValueError("two stop sequences begin with the same id: a sweep could not tell which one matched")
         key = _key(request)
         self._key_of[request.id] = key
         thread = self._threads.setdefault(key, _Thread(request))
@@ -102,6 +107,7 @@ class SweepEngine:
         thread.wanted = [r for r in thread.wanted if r.id != request_id]
         self._ready.append(Chunk(request_id, (), "cancelled", paid=0))
         if not thread.wanted and thread.inner_id is not None:
+            thread.given_up = True
             self.inner.cancel(thread.inner_id)
 
     def close(self) -> None:
@@ -116,33 +122,51 @@ class SweepEngine:
             return
         still: list[Request] = []
         for request in sorted(thread.wanted, key=lambda r: -r.max_tokens):  # the longest claims what was paid
-            if not thread.serves(request):
+            if thread.serves(request):
+                tokens, stopped = thread.cut(request)
+                finish: Finish = "stop" if stopped else "length"
+                self._say(thread, request, tokens, finish, thread.stop_id if stopped else None)
+            else:
                 still.append(request)
-                continue
-            tokens, stopped = thread.cut(request)
-            self._ready.append(
-                Chunk(
-                    request.id,
-                    tokens,
-                    "stop" if stopped else "length",
-                    stop_id=thread.stop_id if stopped else None,
-                    elapsed=thread.unclaimed_seconds,
-                    paid=thread.unclaimed_tokens,
-                    prefilled=thread.unclaimed_prefill,
-                )
-            )
-            thread.unclaimed_tokens = thread.unclaimed_prefill = 0
-            thread.unclaimed_seconds = 0.0
-            del self._key_of[request.id]
         thread.wanted = still
         if still:
             self._ask(key, thread, still[0].max_tokens)
 
+    def _say(
+        self,
+        thread: _Thread,
+        request: Request,
+        tokens: tuple[int, ...],
+        finish: Finish,
+        stop_id: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Answer one request for good; it claims whatever the thread paid since the last answer."""
+        self._ready.append(
+            Chunk(
+                request.id,
+                tokens,
+                finish,
+                stop_id=stop_id,
+                error=error,
+                exact=thread.exact,
+                elapsed=thread.unclaimed_seconds,
+                paid=thread.unclaimed_tokens,
+                prefilled=thread.unclaimed_prefill,
+            )
+        )
+        thread.unclaimed_tokens = thread.unclaimed_prefill = 0
+        thread.unclaimed_seconds = 0.0
+        del self._key_of[request.id]
+        if thread.last_inner is not None:
+            self._served_by[request.id] = thread.last_inner
+            if len(self._served_by) > REMEMBER:
+                del self._served_by[next(iter(self._served_by))]
+
     def _ask(self, key: Key, thread: _Thread, max_tokens: int) -> None:
-        # a stop sequence may straddle the seam: its possible beginning is generated again
-        withheld = max((len(s) for s in thread.first.stop_seqs), default=1) - 1
-        if thread.tokens and withheld:
-            del thread.tokens[-withheld:]
+        # a stop sequence may straddle the seam: what may be its beginning is generated again
+        if again := _beginning(thread.tokens, thread.first.stop_seqs):
+            del thread.tokens[-again:]
         have = len(thread.tokens)
         self._count += 1
         inner = replace(
@@ -152,11 +176,11 @@ class SweepEngine:
             max_tokens=max_tokens - have,
             min_tokens=max(0, thread.first.min_tokens - have),
             stream=False,
-            continues=thread.last_inner,
+            continues=thread.last_inner or self._served_by.get(thread.first.continues or ""),
             top_logprobs=0,
         )
         thread.inner_id = thread.last_inner = inner.id
-        thread.asked = inner.max_tokens
+        thread.target = max_tokens
         self._by_inner[inner.id] = key
         self.inner.submit(inner)
 
@@ -167,11 +191,13 @@ class SweepEngine:
         thread.unclaimed_tokens += len(chunk.tokens) if chunk.paid is None else chunk.paid
         thread.unclaimed_prefill += chunk.prefilled
         thread.unclaimed_seconds += chunk.elapsed
+        thread.exact = thread.exact and chunk.exact
         if chunk.finish is None:
             return
         del self._by_inner[chunk.request_id]
         thread.inner_id = None
-        if chunk.finish in ("error", "cancelled"):
+        given_up, thread.given_up = thread.given_up, False
+        if chunk.finish == "error" or (chunk.finish == "cancelled" and not given_up):
             self._fail(key, thread, chunk)
             return
         if chunk.finish == "stop":
@@ -179,18 +205,22 @@ class SweepEngine:
             thread.stop_id = chunk.stop_id
             if chunk.stop_id not in thread.first.stop_ids:
                 thread.stop_seq = next((s for s in thread.first.stop_seqs if s[0] == chunk.stop_id), ())
-        elif len(chunk.tokens) < thread.asked:
+        elif chunk.finish == "length" and len(thread.tokens) < thread.target:
             thread.ended = True  # the engine ended early by length: its context is full
         self._held += len(thread.tokens) + len(thread.first.prompt_ids)
         if self._held > self._hold:
             self._forget()
 
     def _fail(self, key: Key, thread: _Thread, chunk: Chunk) -> None:
-        """Everybody who waits gets the failure; the thread is forgotten, so that a later try starts afresh."""
-        for i, request in enumerate(thread.wanted):
-            paid = thread.unclaimed_tokens if i == 0 else 0
-            self._ready.append(replace(chunk, request_id=request.id, tokens=tuple(thread.tokens), paid=paid))
-            del self._key_of[request.id]
+        """Who asked for less than is there gets it, as alone; the others get the failure.
+
+        The thread is forgotten, so that a later try starts afresh.
+        """
+        for request in sorted(thread.wanted, key=lambda r: -r.max_tokens):
+            if request.max_tokens <= len(thread.tokens):
+                self._say(thread, request, tuple(thread.tokens[: request.max_tokens]), "length")
+            else:
+                self._say(thread, request, tuple(thread.tokens), chunk.finish or "error", error=chunk.error)
         del self._threads[key]
 
     def _forget(self) -> None:
@@ -206,7 +236,12 @@ class SweepEngine:
 
 
 def _key(request: Request) -> Key:
-    """What makes two requests the same continuation: everything but its length."""
+    """What makes two requests the same continuation: everything but its length.
+
+    Where two stop sequences begin with the same id, a chunk does not tell which one matched, so a shorter request
+    could not be cut inside it: lengths are then kept apart, and nothing is shared between them.
+    """
+    firsts = [s[0] for s in request.stop_seqs]
     return (
         request.prompt_ids,
         request.stop_ids,
@@ -214,4 +249,15 @@ def _key(request: Request) -> Key:
         request.min_tokens,
         request.banned_ids,
         request.sampling,
+        request.max_tokens if len(set(firsts)) < len(firsts) else None,
     )
+
+
+def _beginning(tokens: list[int], stop_seqs: tuple[tuple[int, ...], ...]) -> int:
+    """How many of the last tokens may be the beginning of a stop sequence."""
+    longest = 0
+    for seq in stop_seqs:
+        for size in range(longest + 1, min(len(seq), len(tokens) + 1)):
+            if tuple(tokens[-size:]) == seq[:size]:
+                longest = size
+    return longest
