@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from s1kit.errors import UserError
 from s1kit.tokenizer import Tokenizer
@@ -44,6 +44,16 @@ class Format(Record):
     text_delimiters: bool = False
     """Allow delimiters that are ordinary text to the tokenizer, matched on their ids as tokenised alone."""
 
+    @model_validator(mode="after")
+    def _delimiters_belong_together(self) -> Self:
+        if self.think_stops and not self.close:
+            raise ValueError("close is empty: thinking could end, but never be closed by force")
+        if not self.think_stops and (self.open or self.close):
+            raise ValueError("think_stops is empty: what does the model write when it wants to end its thinking?")
+        if not all(self.think_stops) or not all(self.turn_end):
+            raise ValueError("a delimiter in think_stops or turn_end is empty")
+        return self
+
     @property
     def plain(self) -> bool:
         """Whether the format has no thinking phase."""
@@ -55,7 +65,7 @@ class Format(Record):
         if not turn_end:
             raise FormatError(
                 f"format {self.name!r}: none of its turn ends {list(self.turn_end)} is a token of {tokenizer.name}\n"
-                "hint: choose the format of this model's family (s1, qwen3, qwq, r1, harmony, plain) or write one in YAML"
+                "hint: choose the format of this model's family (s1, qwen3, qwq, r1, harmony, plain) or write your own"
             )
         stop_ids: list[int] = []
         stop_seqs: list[tuple[int, ...]] = []
@@ -81,7 +91,8 @@ class Format(Record):
 def _delimiter(spec: Format, tokenizer: Tokenizer, field: str, text: str) -> tuple[int, ...]:
     ids = tokenizer.encode(text)
     if tokenizer.decode(ids) != text:
-        raise FormatError(f"format {spec.name!r}: {tokenizer.name} cannot express {field} {text!r} (round trip differs)")
+        problem = f"{tokenizer.name} cannot express {field} {text!r} (round trip differs)"
+        raise FormatError(f"format {spec.name!r}: {problem}")
     if not spec.text_delimiters and not tokenizer.added_ids.intersection(ids):
         pieces = [tokenizer.decode([i]) for i in ids]
         raise FormatError(
@@ -107,14 +118,31 @@ class ResolvedFormat:
     think_stop_seqs: tuple[tuple[int, ...], ...]
     turn_end_ids: tuple[int, ...]
 
-    def render(self, messages: Sequence[dict[str, str]], system: str | None = None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    @property
+    def reopen_ids(self) -> tuple[int, ...]:
+        """The id with which an answer opens another thought: the first of ``open``, where that is a delimiter."""
+        first = self.open[:1]
+        return first if len(self.open) == 1 or self.tokenizer.added_ids.intersection(first) else ()
+
+    @property
+    def reopen_seqs(self) -> tuple[tuple[int, ...], ...]:
+        """``open`` whole, where its first id is ordinary text that an answer may well contain."""
+        return (self.open,) if self.open and not self.reopen_ids else ()
+
+    def render(
+        self, messages: Sequence[dict[str, str]], system: str | None = None
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """``(prompt ids, open ids)`` of a conversation; ``open`` is empty where the prompt already ends with it."""
         text = self.tokenizer.render(messages, system)
         ids = self.tokenizer.encode(text)
-        opened = bool(self.open) and (ids[-len(self.open) :] == self.open or text.endswith(self.spec.open.rstrip("\n")))
-        if opened and ids[-len(self.open) :] != self.open and self.spec.open.endswith("\n"):
-            return ids, self.newline if not text.endswith("\n") else ()
-        return ids, () if opened else self.open
+        if not self.open or ids[-len(self.open) :] == self.open:
+            return ids, ()
+        bare = self.spec.open.rstrip("\n")  # a template may open with fewer newlines than the format
+        lines = len(self.spec.open) - len(bare)
+        for have in range(lines, -1, -1):
+            if bare and text.endswith(bare + "\n" * have):
+                return ids, self.tokenizer.encode("\n" * (lines - have))
+        return ids, self.open
 
     def newline_for(self, last_id: int | None) -> tuple[int, ...]:
         """The newline ids due before ``close`` when the context ends with ``last_id``."""
@@ -123,7 +151,17 @@ class ResolvedFormat:
         return self.newline
 
 
-_THINK = {"open": "<think>\n", "close": "</think>\n\n", "cutoff_suffix": "Final Answer:", "nudge": "Wait", "think_stops": ("</think>",)}
+def _think_family(name: str, *turn_end: str) -> Format:
+    return Format(
+        name=name,
+        open="<think>\n",
+        close="</think>\n\n",
+        cutoff_suffix="Final Answer:",
+        nudge="Wait",
+        think_stops=("</think>",),
+        turn_end=turn_end,
+    )
+
 
 BUILT_IN: dict[str, Format] = {
     f.name: f
@@ -138,9 +176,9 @@ BUILT_IN: dict[str, Format] = {
             turn_end=("<|im_end|>", "<|endoftext|>"),
         ),
         # Qwen3 and QwQ end turns as Qwen does; DeepSeek-R1 and its distillations with their own token
-        Format(name="qwen3", turn_end=("<|im_end|>", "<|endoftext|>"), **_THINK),
-        Format(name="qwq", turn_end=("<|im_end|>", "<|endoftext|>"), **_THINK),
-        Format(name="r1", turn_end=("<｜end▁of▁sentence｜>",), **_THINK),
+        _think_family("qwen3", "<|im_end|>", "<|endoftext|>"),
+        _think_family("qwq", "<|im_end|>", "<|endoftext|>"),
+        _think_family("r1", "<｜end▁of▁sentence｜>"),
         Format(
             name="harmony",
             open="<|channel|>analysis<|message|>",
@@ -158,7 +196,15 @@ BUILT_IN: dict[str, Format] = {
             cutoff_suffix="",
             nudge="",
             think_stops=(),
-            turn_end=("<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "<|return|>"),
+            turn_end=(
+                "<|im_end|>",
+                "<|endoftext|>",
+                "</s>",
+                "<|eot_id|>",
+                "<|end_of_text|>",
+                "<｜end▁of▁sentence｜>",
+                "<|return|>",
+            ),
         ),
     )
 }
@@ -170,18 +216,26 @@ def load_format(name_or_path: str) -> Format:
         return BUILT_IN[name_or_path]
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise FormatError(f"no format file {path}")
-        try:
-            fields: Any = yaml.safe_load(path.read_text())
-            return Format.model_validate(fields)
-        except yaml.YAMLError as error:
-            raise FormatError(f"{path} is not YAML: {error}") from error
-        except ValidationError as error:
-            known = ", ".join(Format.model_fields)
-            raise FormatError(f"{path} is not a format: {error}\nhint: the fields are {known}") from error
+        return _read_format(path)
     near = get_close_matches(name_or_path, BUILT_IN, n=1)
     guess = f"did you mean {near[0]!r}? " if near else ""
+    known = ", ".join(BUILT_IN)
     raise FormatError(
-        f"unknown format {name_or_path!r}\nhint: {guess}known formats: {', '.join(BUILT_IN)}; or the path of a .yaml file"
+        f"unknown format {name_or_path!r}\nhint: {guess}known formats: {known}; or the path of a .yaml file"
     )
+
+
+def _read_format(path: Path) -> Format:
+    if not path.is_file():
+        raise FormatError(f"no format file {path}")
+    try:
+        fields: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Format.model_validate(fields)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        known = list(Format.model_fields)
+        unknown = [str(e["loc"][0]) for e in error.errors() if e["type"] == "extra_forbidden"]
+        near = [(key, match[0]) for key in unknown if (match := get_close_matches(key, known, n=1))]
+        guess = "".join(f"did you mean {match!r} for {key!r}? " for key, match in near)
+        raise FormatError(f"{path} is not a format: {error}\nhint: {guess}the fields are {', '.join(known)}") from error

@@ -1,1 +1,4 @@
-"""The method: ``plan`` resolves a policy to ids, ``machine`` runs it, ``drive`` runs many, ``sweep`` shares prefixes."""
+"""The method: ``plan`` resolves a policy to ids, ``machine`` runs it, ``drive`` runs many, ``sweep`` shares prefixes.
+
+``conformance`` checks the machine against vectors; ``compat`` is the reference harness with its quirks.
+"""

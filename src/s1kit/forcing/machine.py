@@ -8,13 +8,14 @@ a Request, is sent its chunks (partial ones get None back), and returns the Gene
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from s1kit.engines.base import Chunk, Request, join_chunks
 from s1kit.forcing.plan import Plan, Row
-from s1kit.policies import BudgetForcing, Sampling, Unforced
+from s1kit.policies import BudgetForcing, Unforced
 from s1kit.types import AnswerEnded, Ended, Generation, Origin, Phase, Segment, Why
 
+Ids = tuple[int, ...]
 Machine = Generator[Request | None, Chunk, Generation]
 """Yields a Request to be submitted, or None for "send me the next chunk of the one I am waiting for"."""
 
@@ -35,32 +36,44 @@ class Tape:
     exact: bool = True
     error: str | None = None
 
-    def write(self, phase: Phase, origin: Origin, why: Why, ids: tuple[int, ...], stop_id: int | None = None) -> None:
-        """Append ids as one segment; an empty one is kept only where a stop is to be recorded."""
+    def write(self, phase: Phase, origin: Origin, why: Why, ids: Ids, stop_id: int | None = None) -> None:
+        """Append ids as one segment; an empty one is kept only where it records a stop or an (empty) nudge."""
         start = len(self.tokens)
         self.tokens.extend(ids)
         if why in ("think", "nudge"):
             self.thinking += len(ids)
-        if ids or stop_id is not None:
+        if ids or stop_id is not None or why == "nudge":
             self.segments.append(
                 Segment(phase=phase, origin=origin, why=why, start=start, end=len(self.tokens), stop_id=stop_id)
             )
 
-    def ask(self, phase: Phase, max_tokens: int, stop_ids: tuple[int, ...], **more: object) -> Machine_Chunk:
-        """Request a continuation of everything so far, and return it whole."""
+    def ask(
+        self,
+        phase: Phase,
+        max_tokens: int,
+        stop_ids: Ids,
+        *,
+        stop_seqs: tuple[Ids, ...] = (),
+        min_tokens: int = 0,
+        banned: Ids = (),
+        pending: Ids = (),
+    ) -> Machine_Chunk:
+        """Request a continuation of everything so far (then ``pending``), and return it whole."""
         plan, row = self.plan, self.row
         name = f"{row.question_id}/{plan.policy_id}/{row.sample}"
-        sampling: Sampling = plan.sampling
+        sampling = plan.sampling
         if phase == "think" and isinstance(plan.policy, BudgetForcing) and plan.policy.after_nudge and self.nudged:
             sampling = plan.policy.after_nudge
         request = Request(
             id=f"{name}/{self.rounds}",
-            prompt_ids=row.prompt_ids + tuple(self.tokens),
+            prompt_ids=(*row.prompt_ids, *self.tokens, *pending),
             max_tokens=max_tokens,
             stop_ids=stop_ids,
+            stop_seqs=stop_seqs,
+            min_tokens=min_tokens,
+            banned_ids=(*plan.banned, *banned),
             sampling=sampling.model_copy(update={"seed": row.seed}),
             continues=f"{name}/{self.rounds - 1}" if self.rounds else None,
-            **{"banned_ids": plan.banned, **more},  # type: ignore[arg-type]
         )
         self.rounds += 1
         chunk = yield request
@@ -71,6 +84,7 @@ class Tape:
         self.paid_thinking += paid if phase == "think" else 0
         self.seconds += chunk.elapsed
         self.exact = self.exact and chunk.exact
+        chunk = _held_to_contract(request, chunk)
         if chunk.finish in ("error", "cancelled"):
             self.error = chunk.error or f"the engine answered {chunk.finish!r}"
         return chunk
@@ -86,7 +100,9 @@ class Tape:
             return self.tokens[-1]
         return self.row.prompt_ids[-1] if self.row.prompt_ids else None
 
-    def finish(self, ended: Ended, answer_ended: AnswerEnded | None, extensions: int = 0, min_met: bool = True) -> Generation:
+    def finish(
+        self, ended: Ended, answer_ended: AnswerEnded | None, extensions: int = 0, min_met: bool = True
+    ) -> Generation:
         """The record of this row."""
         count = {"think": 0, "nudge": 0, "answer": 0}
         for s in self.segments:
@@ -119,6 +135,24 @@ class Tape:
 Machine_Chunk = Generator[Request | None, Chunk, Chunk]
 
 
+def _held_to_contract(request: Request, chunk: Chunk) -> Chunk:
+    """The chunk, or an error in its place where the engine broke a promise: a budget is never silently ignored.
+
+    Tokens from the first broken one on are dropped, so that not even a failed row holds a stop or exceeds its budget.
+    """
+    unwanted = {*request.stop_ids, *request.banned_ids}
+    for at, token in enumerate(chunk.tokens):
+        if at >= request.max_tokens:
+            problem = f"the engine returned {len(chunk.tokens)} tokens where {request.max_tokens} were asked for"
+        elif token in unwanted:
+            kind = "stop" if token in request.stop_ids else "banned"
+            problem = f"the engine returned {kind} id {token} among the tokens"
+        else:
+            continue
+        return replace(chunk, tokens=chunk.tokens[:at], finish="error", stop_id=None, error=chunk.error or problem)
+    return chunk
+
+
 def machine(plan: Plan, row: Row) -> Machine:
     """The machine of a plan's policy for one row."""
     if isinstance(plan.policy, Unforced):
@@ -135,7 +169,7 @@ def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
     tape = Tape(plan, row)
     room = plan.room(row)
     if room < 0 or (policy.max_thinking is not None and room < policy.max_thinking and policy.on_overflow == "refuse"):
-        tape.error = _overflow(plan, row, room)
+        tape.error = overflow(plan, row, room)
         return tape.finish("error", None, min_met=policy.min_thinking == 0)
     by_budget = policy.max_thinking is not None and policy.max_thinking <= room
     ran_out: Ended = "cutoff" if by_budget else "context"
@@ -153,6 +187,9 @@ def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
         if used and not chunk.tokens:
             ended = "stuck"
             break
+        if chunk.finish == "length":  # less than was asked for: the engine's own limit, which the model did not choose
+            ended = "context"
+            break
         if used >= policy.extensions and tape.thinking >= policy.min_thinking:
             ended = "model"
             break
@@ -166,7 +203,7 @@ def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
     min_met = tape.thinking >= policy.min_thinking
     if ended == "error":
         return tape.finish("error", None, used, min_met)
-    answer_ended = yield from answer(tape, policy.max_answer, plan.suffix if ended == ran_out else ())
+    answer_ended = yield from answer(tape, policy.max_answer, plan.suffix if ended in ("cutoff", "context") else ())
     return tape.finish(ended, answer_ended, used, min_met)
 
 
@@ -179,31 +216,28 @@ def _think(tape: Tape, left: int, used: int) -> Machine_Chunk:
     elif plan.engine_min_tokens:
         chunk = yield from tape.ask("think", left, stops, stop_seqs=seqs, min_tokens=1)
     else:
-        first = yield from tape.ask("think", 1, (), banned_ids=(*plan.banned, *stops))
-        if tape.error or left == 1 or not first.tokens:
-            tape.write("think", "model", "think", first.tokens)
-            return first
-        tape.write("think", "model", "think", first.tokens)
-        rest = yield from tape.ask("think", left - 1, stops, stop_seqs=seqs)
-        tape.write("think", "model", "think", rest.tokens, rest.stop_id)
-        return join_chunks(first, rest)
+        chunk = yield from tape.ask("think", 1, (), banned=stops)
+        if not tape.error and left > 1 and chunk.tokens:
+            rest = yield from tape.ask("think", left - 1, stops, stop_seqs=seqs, pending=chunk.tokens)
+            chunk = join_chunks(chunk, rest)
     tape.write("think", "model", "think", chunk.tokens, chunk.stop_id)
     return chunk
 
 
-def answer(tape: Tape, max_answer: int, suffix: tuple[int, ...]) -> Generator[Request | None, Chunk, AnswerEnded]:
+def answer(tape: Tape, max_answer: int, suffix: Ids) -> Generator[Request | None, Chunk, AnswerEnded]:
     """Close the thinking and let the model answer, until its turn ends or it opens another thought."""
     fmt = tape.plan.format
     tape.write("answer", "forced", "close", fmt.newline_for(tape.last_id()) + fmt.close)
     tape.write("answer", "forced", "cutoff", suffix)
-    stops = tuple(dict.fromkeys((*fmt.turn_end_ids, *fmt.think_stop_ids, *fmt.open[:1])))
-    chunk = yield from tape.ask("answer", max_answer, stops, stop_seqs=fmt.think_stop_seqs)
+    stops = tuple(dict.fromkeys((*fmt.turn_end_ids, *fmt.think_stop_ids, *fmt.reopen_ids)))
+    chunk = yield from tape.ask("answer", max_answer, stops, stop_seqs=(*fmt.think_stop_seqs, *fmt.reopen_seqs))
     tape.write("answer", "model", "answer", chunk.tokens, chunk.stop_id)
     if tape.error:
         return "error"
     if chunk.finish == "length":
         return "length"
-    return "turn_end" if chunk.stop_id in fmt.turn_end_ids else "reopened"
+    # an engine that cannot name the stop (a server hides the EOS) means the end of the turn
+    return "turn_end" if chunk.stop_id is None or chunk.stop_id in fmt.turn_end_ids else "reopened"
 
 
 def unforced(plan: Plan, row: Row) -> Machine:
@@ -216,12 +250,13 @@ def unforced(plan: Plan, row: Row) -> Machine:
     assert isinstance(policy, Unforced)
     room = plan.room(row)
     if room < 1:
-        tape.error = _overflow(plan, row, room)
+        tape.error = overflow(plan, row, room)
         return tape.finish("error", None)
     limit = room if policy.max_tokens is None else min(policy.max_tokens, room)
     tape.write("think", "forced", "open", row.open_ids)
     chunk = yield from tape.ask("think", limit, plan.format.turn_end_ids)
     thought, close, reply, rest = split_phases(plan, chunk.tokens)
+    tape.paid_thinking = min(tape.paid, len(thought) + len(rest))  # one request held both phases
     tape.write("think", "model", "think", thought, None if close or reply else chunk.stop_id)
     tape.write("answer", "model", "close", close)
     tape.write("answer", "model", "answer", reply, chunk.stop_id if (close or reply) and not rest else None)
@@ -236,30 +271,31 @@ def unforced(plan: Plan, row: Row) -> Machine:
     return tape.finish(ended, "reopened" if rest else "turn_end" if chunk.finish == "stop" else "length")
 
 
-def split_phases(plan: Plan, tokens: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def split_phases(plan: Plan, tokens: Ids) -> tuple[Ids, Ids, Ids, Ids]:
     """``(thinking, close, answer, reopened)`` of a turn that the model wrote alone; together they are ``tokens``."""
     fmt = plan.format
     if fmt.spec.plain:
         return (), (), tokens, ()
-    start = _first_stop(plan, tokens, 0)
-    if start is None:
-        return tokens, (), (), ()
+    start, size = _first_stop(tokens, 0, fmt.think_stop_ids, fmt.think_stop_seqs)
     same = 0  # as much of the closing delimiter as the model wrote; at least the stop itself
     while same < len(fmt.close) and tokens[start + same : start + same + 1] == fmt.close[same : same + 1]:
         same += 1
-    body = start + max(same, 1)
-    again = _first_stop(plan, tokens, body, fmt.open[:1])
-    end = len(tokens) if again is None else again
-    return tokens[:start], tokens[start:body], tokens[body:end], tokens[end:]
+    body = start + max(same, size)
+    again, _ = _first_stop(
+        tokens, body, (*fmt.think_stop_ids, *fmt.reopen_ids), (*fmt.think_stop_seqs, *fmt.reopen_seqs)
+    )
+    return tokens[:start], tokens[start:body], tokens[body:again], tokens[again:]
 
 
-def _first_stop(plan: Plan, tokens: tuple[int, ...], start: int, extra: tuple[int, ...] = ()) -> int | None:
-    """Index of the first end of thinking at or after ``start``."""
-    ids = {*plan.format.think_stop_ids, *extra}
+def _first_stop(tokens: Ids, start: int, ids: Ids, seqs: tuple[Ids, ...]) -> tuple[int, int]:
+    """Where the first of these stops begins, at or after ``start``, and its length; the end and 0 without one."""
     for i in range(start, len(tokens)):
-        if tokens[i] in ids or any(tokens[i : i + len(s)] == s for s in plan.format.think_stop_seqs):
-            return i
-    return None
+        if tokens[i] in ids:
+            return i, 1
+        for seq in seqs:
+            if tokens[i : i + len(seq)] == seq:
+                return i, len(seq)
+    return len(tokens), 0
 
 
 def loops(tokens: list[int], shortest: int = 8, longest: int = 64, times: int = 4) -> bool:
@@ -271,7 +307,8 @@ def loops(tokens: list[int], shortest: int = 8, longest: int = 64, times: int = 
     return False
 
 
-def _overflow(plan: Plan, row: Row, room: int) -> str:
+def overflow(plan: Plan, row: Row, room: int) -> str:
+    """Why this row cannot hold its policy, as one sentence for its error."""
     asked = plan.policy.max_thinking if isinstance(plan.policy, BudgetForcing) else None
     size = len(row.prompt_ids) + len(row.open_ids)
     wanted = "" if asked is None else f"; max_thinking asks for {asked}"
