@@ -110,6 +110,11 @@ def _check_engine(policy: Unforced | BudgetForcing, fmt: ResolvedFormat, info: E
             f"format {fmt.spec.name!r} ends thinking with several tokens, which engine {info.name} cannot match\n"
             "hint: use an engine with stop sequences (hf, vllm), or a format whose stop is one token"
         )
+    if isinstance(policy, BudgetForcing) and policy.compat and policy.extensions and not info.min_tokens:
+        raise PolicyError(
+            f"policy {label(policy)!r} sends min_tokens as the reference does, which {info.name} does not honour\n"
+            "hint: leave compat out, or use an engine with min_tokens (hf, vllm)"
+        )
     needs_ban = info.vocab_size > fmt.tokenizer.vocab_size or (
         isinstance(policy, BudgetForcing) and (policy.extensions or policy.min_thinking) and not info.min_tokens
     )
@@ -125,6 +130,6 @@ def _check_room_for_nudge(policy: BudgetForcing, nudges: tuple[tuple[int, ...], 
     shortest = min(len(n) for n in nudges)
     if wanted and policy.max_thinking is not None and 0 < policy.max_thinking <= shortest:
         raise PolicyError(
-            f"max_thinking={policy.max_thinking} leaves no room for a nudge of {shortest} tokens and a thought after it\n"
+            f"max_thinking={policy.max_thinking} has no room for a nudge of {shortest} tokens and a thought after it\n"
             "hint: raise max_thinking, shorten the nudge, or set extensions=0 and min_thinking=0"
         )
