@@ -41,7 +41,8 @@ class Request:
     stream: bool = False
     """Partial chunks (``finish=None``) come first."""
     continues: str | None = None
-    """Id of the request whose context this one extends: a hint for re-using its KV cache."""
+    """Id of the request whose context this one extends: a hint for re-using its KV cache, never more. In a sweep that
+    request may have gone on further than this one's prompt, so an engine compares ids and keeps the common prefix."""
     top_logprobs: int = 0
 
 
@@ -98,6 +99,10 @@ def refusal(request: Request, info: EngineInfo) -> str | None:
         return f"token id {unknown[0]} is outside the model's vocabulary (0..{info.vocab_size - 1})"
     if len(request.prompt_ids) >= info.context_len:
         return f"the prompt has {len(request.prompt_ids)} tokens, the context holds {info.context_len}"
+    asked = {"min_tokens": request.min_tokens, "stop_seqs": request.stop_seqs, "banned_ids": request.banned_ids}
+    unable = [name for name, value in asked.items() if value and not getattr(info, name)]
+    if unable:
+        return f"engine {info.name} does not honour {', '.join(unable)}"
     return None
 
 
@@ -132,7 +137,7 @@ class StopMatcher:
     """
 
     def __init__(self, stop_seqs: tuple[tuple[int, ...], ...], min_tokens: int = 0) -> None:
-        self._seqs = tuple(s for s in stop_seqs if s)
+        self._seqs = sorted((s for s in stop_seqs if s), key=len, reverse=True)  # the one that began first counts
         self._min_tokens = min_tokens
         self.withheld = max((len(s) for s in self._seqs), default=1) - 1
 

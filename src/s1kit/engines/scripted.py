@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from s1kit.engines.base import Chunk, Request, StopMatcher, refusal
+from s1kit.engines.base import Chunk, Finish, Request, StopMatcher, refusal
 from s1kit.types import EngineInfo, sha256_hex
 
 NextToken = Callable[[tuple[int, ...], Request], int]
@@ -38,6 +38,7 @@ class ScriptedEngine:
         slots: int = 16,
         seed: int = 0,
         min_tokens: bool = True,
+        stop_seqs: bool = True,
         name: str = "scripted",
     ) -> None:
         self.info = EngineInfo(
@@ -48,6 +49,7 @@ class ScriptedEngine:
             context_len=context_len,
             vocab_size=vocab_size,
             min_tokens=min_tokens,
+            stop_seqs=stop_seqs,
         )
         self.submitted: list[Request] = []
         """Every request ever submitted, in order: what a test wants to look at."""
@@ -57,7 +59,9 @@ class ScriptedEngine:
         self._active: list[_Live] = []
 
     @classmethod
-    def random(cls, seed: int = 0, *, stops: Mapping[int, float] | None = None, **options: int | bool) -> ScriptedEngine:
+    def random(
+        cls, seed: int = 0, *, stops: Mapping[int, float] | None = None, **options: int | bool
+    ) -> ScriptedEngine:
         """A "model" whose next token is drawn from a hash of (seed, context, row seed if sampling).
 
         ``stops`` maps token ids to the probability with which each is drawn; all others share the rest evenly.
@@ -139,32 +143,36 @@ class ScriptedEngine:
             return Chunk(request.id, (), "error", error=problem)
         context = request.prompt_ids + tuple(live.tokens)
         if len(live.tokens) >= request.max_tokens or len(context) >= self.info.context_len:
-            return self._end(live, len(live.tokens), "length", None)
+            return _end(live, len(live.tokens), "length", None)
         token = self._next(context, request)
-        if token in request.stop_ids and len(live.tokens) >= request.min_tokens:
-            return self._end(live, len(live.tokens), "stop", token)
+        banned = _banned(request, context)
+        while token in banned:  # a script may name a token that this request rules out: the next allowed id follows
+            token = (token + 1) % self.info.vocab_size
+        if token in request.stop_ids:
+            return _end(live, len(live.tokens), "stop", token)
         live.tokens.append(token)
         matcher = StopMatcher(request.stop_seqs, request.min_tokens)
         stop = matcher.match(live.tokens)
         if stop is not None:
-            return self._end(live, len(live.tokens) - len(stop), "stop", stop[0])
+            return _end(live, len(live.tokens) - len(stop), "stop", stop[0])
         if len(live.tokens) >= request.max_tokens:
-            return self._end(live, len(live.tokens), "length", None)
+            return _end(live, len(live.tokens), "length", None)
         safe = len(live.tokens) - matcher.withheld
         if request.stream and safe > live.sent:
             delta, live.sent = tuple(live.tokens[live.sent : safe]), safe
             return Chunk(request.id, delta, None)
         return None
 
-    def _end(self, live: _Live, length: int, finish: str, stop_id: int | None) -> Chunk:
-        prefilled = len(live.request.prompt_ids)  # no cache to re-use
-        return Chunk(
-            live.request.id,
-            tuple(live.tokens[live.sent : length]),
-            "stop" if finish == "stop" else "length",
-            stop_id=stop_id,
-            prefilled=prefilled,
-        )
+
+def _end(live: _Live, length: int, finish: Finish, stop_id: int | None) -> Chunk:
+    """The last chunk: what was not sent yet, up to ``length``. There is no cache, so the whole prompt was prefilled."""
+    return Chunk(
+        live.request.id,
+        tuple(live.tokens[live.sent : length]),
+        finish,
+        stop_id=stop_id,
+        prefilled=len(live.request.prompt_ids),
+    )
 
 
 def _banned(request: Request, context: tuple[int, ...]) -> set[int]:
