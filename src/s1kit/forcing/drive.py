@@ -45,16 +45,30 @@ def drive(
             if not chunks:
                 raise EngineError(f"engine {engine.info.name} has nothing to say about {len(waiting)} open requests")
             for chunk in chunks:
+                if chunk.request_id not in waiting:
+                    continue  # the rest of a request that an earlier reader abandoned
                 machine, request = waiting.pop(chunk.request_id)
                 if watch is not None:
                     watch(request, chunk)
                 done = _send(machine, chunk, engine, waiting, stream, request)
                 if done is not None:
                     yield done
+    except GeneratorExit:  # the reader left early, and the engine may be used again: let nothing linger in it
+        _abandon(engine, waiting)
+        raise
     finally:
         for machine, request in waiting.values():
             engine.cancel(request.id)
             machine.close()
+
+
+def _abandon(engine: Engine, waiting: dict[str, tuple[Machine, Request]]) -> None:
+    """Cancel every open request and take its last chunk."""
+    for _, request in waiting.values():
+        engine.cancel(request.id)
+    open_ids = set(waiting)
+    while open_ids and (chunks := engine.collect()):
+        open_ids.difference_update(chunk.request_id for chunk in chunks if chunk.finish is not None)
 
 
 def _send(
@@ -79,4 +93,3 @@ def _send(
     waiting[asked.id] = (machine, asked)
     engine.submit(asked)
     return None
-
