@@ -79,7 +79,7 @@ class BudgetForcing(Record):
         if self.max_thinking is not None and self.min_thinking > self.max_thinking:
             raise ValueError(f"min_thinking ({self.min_thinking}) is larger than max_thinking ({self.max_thinking})")
         if self.compat == "s1" and (self.min_thinking or self.after_nudge):
-            raise ValueError('compat="s1" has neither min_thinking nor after_nudge: the reference harness knows neither')
+            raise ValueError('compat="s1" knows neither min_thinking nor after_nudge, as the reference harness')
         return self
 
     def slug(self) -> str:
@@ -90,7 +90,8 @@ class BudgetForcing(Record):
         if self.min_thinking:
             parts.append(f"min{self.min_thinking}")
         if self.extensions:
-            word = "wait" if self.nudges is None else re.sub(r"\W+", "", "-".join(self.nudges)).lower()[:12] or "empty"
+            own = re.sub(r"\W+", "", "-".join(self.nudges or ())).lower()[:12] or "empty"
+            word = "wait" if self.nudges is None else own
             parts.append(f"{word}{self.extensions}")
         if self.compat:
             parts.append(f"compat-{self.compat}")
@@ -120,11 +121,11 @@ def label(policy: Unforced | BudgetForcing) -> str:
 def policy_id(policy: Unforced | BudgetForcing, format_spec: dict[str, Any], sampling: Sampling) -> str:
     """Identity of a policy in a run: slug, a dash, 8 hex digits.
 
-    The digits are of SHA-256 over the canonical JSON of policy, format and sampling, without the seed: two runs with
+    The digits are of SHA-256 over the canonical JSON of policy, format and sampling, without their seeds: two runs with
     other seeds share policy ids, two formats never do.
     """
     content = {
-        "policy": policy.model_dump(mode="json"),
+        "policy": policy.model_dump(mode="json", exclude={"after_nudge": {"seed"}}),
         "format": format_spec,
         "sampling": sampling.model_dump(mode="json", exclude={"seed"}),
     }

@@ -14,8 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from jinja2 import nodes
 from jinja2.exceptions import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer as Backend
 
@@ -51,7 +53,7 @@ class Tokenizer:
         if not path.is_file():
             raise TokenizerError(
                 f"no tokenizer.json in {root}\n"
-                "hint: a model folder needs its fast tokenizer; transformers' AutoTokenizer(...).save_pretrained writes one"
+                "hint: a model folder needs its fast tokenizer; AutoTokenizer(...).save_pretrained writes one"
             )
         try:
             backend = Backend.from_file(str(path))
@@ -90,20 +92,36 @@ class Tokenizer:
         """
         if self.chat_template is None:
             raise TokenizerError(
-                f"tokenizer {self.name} has no chat template\nhint: use a chat model, or add chat_template.jinja to its folder"
+                f"tokenizer {self.name} has no chat template\n"
+                "hint: use a chat model, or add chat_template.jinja to its folder"
             )
         turns = [{"role": "system", "content": system}] if system is not None else []
         turns += list(messages)
         try:
             template = _environment().from_string(self.chat_template)
-            return template.render(messages=turns, add_generation_prompt=True, **_special_names(self.config))
-        except TemplateError as error:
+            # tools and documents are always there, as transformers passes them: templates test them against none
+            return template.render(
+                messages=turns, tools=None, documents=None, add_generation_prompt=True, **_special_names(self.config)
+            )
+        except (TemplateError, TypeError) as error:
             raise TokenizerError(f"the chat template of {self.name} refused the messages: {error}") from error
+
+
+class _GenerationTag(Extension):
+    """``{% generation %}``: templates mark the assistant's words with it for training masks; here it only renders."""
+
+    tags = {"generation"}  # noqa: RUF012 - the base class declares an instance variable
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
     # the settings that transformers documents for chat templates; sandboxed, since a template is somebody's code
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _GenerationTag]
+    )
     environment.filters["tojson"] = lambda value, **kw: json.dumps(value, ensure_ascii=False, **kw)
     environment.globals["raise_exception"] = _refuse
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
@@ -118,7 +136,8 @@ def _special_names(config: dict[str, Any]) -> dict[str, str]:
     names = {}
     for key in ("bos_token", "eos_token", "pad_token", "unk_token"):
         value = config.get(key)
-        names[key] = value["content"] if isinstance(value, dict) else (value or "")
+        if value:
+            names[key] = value["content"] if isinstance(value, dict) else value
     return names
 
 
