@@ -64,6 +64,9 @@ class BudgetForcing(Record):
     """A row whose context cannot hold ``max_thinking``: refuse before the first request, or take the room there is."""
     after_nudge: Sampling | None = None
     """Sampling for thinking after the first nudge; None: unchanged. Its seed is ignored in favour of the row's."""
+    equal_to: str | None = None
+    """A policy id: each row may think for at most as many tokens as that policy's row of the same question and sample
+    used. The placebo at equal tokens: a fresh sample against an extended trace."""
     compat: Literal["s1"] | None = None
     """"s1": the reference harness with its quirks (``s1kit.forcing.compat``), for reproducing published runs."""
 
@@ -93,6 +96,8 @@ class BudgetForcing(Record):
             own = re.sub(r"\W+", "", "-".join(self.nudges or ())).lower()[:12] or "empty"
             word = "wait" if self.nudges is None else own
             parts.append(f"{word}{self.extensions}")
+        if self.equal_to:
+            parts.append("equal")
         if self.compat:
             parts.append(f"compat-{self.compat}")
         return "-".join(parts) if len(parts) > 1 else "bf-natural"
@@ -113,6 +118,8 @@ def label(policy: Unforced | BudgetForcing) -> str:
     if policy.extensions:
         word = "Wait" if policy.nudges is None else "/".join(n.strip() or "(empty)" for n in policy.nudges)
         parts.append(f"{word} x{policy.extensions}")
+    if policy.equal_to:
+        parts.append(f"fresh, as long as {policy.equal_to.rpartition('-')[0]}")
     if policy.compat:
         parts.append(f"({policy.compat} compat)")
     return " ".join(parts) or "natural"

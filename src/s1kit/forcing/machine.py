@@ -168,12 +168,12 @@ def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
     """Budget forcing: at most ``max_thinking``, at least ``min_thinking``, ``extensions`` ends suppressed."""
     tape = Tape(plan, row)
     room = plan.room(row)
+    asked = [limit for limit in (policy.max_thinking, row.cap) if limit is not None]
     if room < 0 or (policy.max_thinking is not None and room < policy.max_thinking and policy.on_overflow == "refuse"):
         tape.error = overflow(plan, row, room)
         return tape.finish("error", None, min_met=policy.min_thinking == 0)
-    by_budget = policy.max_thinking is not None and policy.max_thinking <= room
-    ran_out: Ended = "cutoff" if by_budget else "context"
-    left = policy.max_thinking if by_budget and policy.max_thinking is not None else room
+    left = min([room, *asked])
+    ran_out: Ended = "cutoff" if left in asked else "context"
     tape.write("think", "forced", "open", row.open_ids)
     used, ended = 0, ran_out
     while left > 0:

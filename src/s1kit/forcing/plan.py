@@ -5,7 +5,7 @@ Knows what can be refused before the first request. Refuses to generate: ``machi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s1kit.errors import UserError
 from s1kit.formats import ResolvedFormat
@@ -28,6 +28,12 @@ class Row:
     """What opens the thinking; empty where the prompt already does."""
     sample: int = 0
     seed: int = 0
+    cap: int | None = None
+    """This row's own maximum of thinking tokens, below the policy's (``BudgetForcing.equal_to``)."""
+
+    def capped(self, cap: int) -> Row:
+        """The row with a maximum of its own."""
+        return replace(self, cap=cap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,13 @@ class _Thread:
             return tuple(self.tokens), True
         return (*self.tokens, *self.stop_seq)[: request.max_tokens], False
 
+    def end_by(self, stop_id: int | None) -> None:
+        """The continuation ended at a stop."""
+        self.ended = self.stopped = True
+        self.stop_id = stop_id
+        if stop_id not in self.first.stop_ids:
+            self.stop_seq = next((s for s in self.first.stop_seqs if s[0] == stop_id), ())
+
 
 class SweepEngine:
     """Serves requests from what was generated before; asks ``inner`` only for the missing tail.
@@ -84,6 +91,17 @@ class SweepEngine:
         thread = self._threads.setdefault(key, _Thread(request))
         self._threads.move_to_end(key)
         thread.wanted.append(request)
+
+    def learn(self, request: Request, chunk: Chunk) -> None:
+        """Take in what a request was answered elsewhere (an earlier session of the same run), at no cost."""
+        if chunk.finish not in ("stop", "length"):
+            return
+        thread = self._threads.setdefault(_key(request), _Thread(request))
+        if thread.ended or len(chunk.tokens) < len(thread.tokens) or thread.inner_id is not None:
+            return
+        thread.tokens = list(chunk.tokens)
+        if chunk.finish == "stop":
+            thread.end_by(chunk.stop_id)
 
     def collect(self) -> list[Chunk]:
         """Serve what is there; else ask the real engine for the missing tails and wait for one."""
@@ -201,10 +219,7 @@ class SweepEngine:
             self._fail(key, thread, chunk)
             return
         if chunk.finish == "stop":
-            thread.ended = thread.stopped = True
-            thread.stop_id = chunk.stop_id
-            if chunk.stop_id not in thread.first.stop_ids:
-                thread.stop_seq = next((s for s in thread.first.stop_seqs if s[0] == chunk.stop_id), ())
+            thread.end_by(chunk.stop_id)
         elif chunk.finish == "length" and len(thread.tokens) < thread.target:
             thread.ended = True  # the engine ended early by length: its context is full
         self._held += len(thread.tokens) + len(thread.first.prompt_ids)

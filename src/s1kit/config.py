@@ -1,0 +1,236 @@
+"""What a verb was asked to do: one frozen pydantic model per verb, read from YAML, overridden, resolved and explained.
+
+Knows where every value came from. Refuses to act: no file but the recipe is read, no network, no environment, no
+engine is opened here. Unknown keys are errors with a did-you-mean.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from s1kit.errors import UserError
+from s1kit.policies import BudgetForcing, Count, Policy, Sampling
+from s1kit.types import Record, canonical_json, sha256_hex
+
+Positive = Annotated[int, Field(strict=True, gt=0)]
+
+
+class ConfigError(UserError, ValueError):
+    """A recipe or an override that does not make a config: says which key, in which file, and what would be right."""
+
+
+class EngineConfig(Record):
+    """Which engine continues the tokens."""
+
+    kind: Literal["hf", "scripted"] = "hf"
+    slots: Positive = 64
+    """Rows that run at once. Changes speed, not results."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: str = "cpu"
+    context_len: Positive | None = None
+    """None: the model's own."""
+    seed: int = 0
+    """Of the scripted engine only."""
+
+
+class EvalConfig(Record):
+    """``s1 eval``: questions + policies + engine -> generations, grades, metrics."""
+
+    benchmark: str = "nano_mixed"
+    """A built-in set, or the path of a JSONL file."""
+    limit: Positive | None = 8
+    """Only the first questions; None: all. The default is a first look."""
+    model: str = "nano"
+    """Folder or hub id of the model; ``nano`` is the one that ships with s1kit."""
+    format: str = "s1"
+    system: str | None = None
+    engine: EngineConfig = EngineConfig()
+    policies: tuple[Policy, ...] = (BudgetForcing(),)
+    sampling: Sampling = Sampling()
+    samples: Positive = 1
+    seed: int = 0
+    """The run's seed; a row's is H(seed, question, sample)."""
+    grader: Literal["default", "s1_compat"] = "default"
+    out: str = "runs"
+
+
+class SweepConfig(Record):
+    """``s1 sweep``: one trace per question, cut and extended at many points, sharing every prefix."""
+
+    benchmark: str = "nano_mixed"
+    limit: Positive | None = 8
+    model: str = "nano"
+    format: str = "s1"
+    system: str | None = None
+    engine: EngineConfig = EngineConfig()
+    budgets: tuple[Count, ...] = ()
+    """Maximum thinking tokens, one point each."""
+    natural: bool = True
+    """The point at which the model stops by itself."""
+    extensions: tuple[Positive, ...] = ()
+    """Numbers of suppressed ends, one point each."""
+    nudge: str | None = None
+    """None: the format's ("Wait")."""
+    placebos: tuple[str, ...] = ()
+    """Other strings appended instead of the nudge, for each number of extensions; "" appends nothing."""
+    fresh: Sampling | None = None
+    """Per extension point, one fresh sample that may think for as many tokens as the extended row did."""
+    every: Positive | None = None
+    """Anytime curve: probe the forced answer every so many tokens of the natural trace."""
+    max_answer: Positive = 1024
+    sampling: Sampling = Sampling()
+    samples: Positive = 1
+    seed: int = 0
+    grader: Literal["default", "s1_compat"] = "default"
+    out: str = "runs"
+
+    def policies(self) -> list[BudgetForcing]:
+        """The points of the sweep, longest first where it matters: the longest claims what is generated."""
+        natural = BudgetForcing(max_answer=self.max_answer)
+        nudges = None if self.nudge is None else (self.nudge,)
+        steps = sorted(self.extensions, reverse=True)
+        points = [natural.model_copy(update={"extensions": n, "nudges": nudges}) for n in steps]
+        points += [natural] if self.natural else []
+        points += [natural.model_copy(update={"max_thinking": b}) for b in sorted(self.budgets, reverse=True)]
+        points += [natural.model_copy(update={"extensions": n, "nudges": (p,)}) for p in self.placebos for n in steps]
+        return [BudgetForcing.model_validate(p.model_dump()) for p in points]
+
+
+class Setting(Record):
+    """One resolved value and where it came from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+C = TypeVar("C", bound=Record)
+
+
+def load(kind: type[C], path: str | Path | None, overrides: dict[str, Any] | None = None, sets: tuple[str, ...] = ()) -> tuple[C, list[Setting]]:
+    """A verb's config from a recipe, then ``overrides`` (flags; None means not given), then ``--set a.b=value``.
+
+    Returns the config and the origin of every value. Raises ConfigError.
+    """
+    typed: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if path is not None:
+        typed = read_recipe(path)
+        origins = dict.fromkeys(_flat(typed), str(path))
+    for key, value in (overrides or {}).items():
+        if value is not None:
+            _put(typed, key, value, f"--{key.replace('_', '-')}")
+            origins[key] = f"--{key.replace('_', '-')}"
+    for item in sets:
+        key, value = _parse_set(item)
+        _put(typed, key, value, f"--set {item}")
+        origins[key] = f"--set {item}"
+    config = validate(kind, typed, str(path) if path else "the command line")
+    settings = [
+        Setting(key=key, value=value, origin=_origin(key, origins))
+        for key, value in _flat(config.model_dump(mode="json")).items()
+    ]
+    return config, settings
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises ConfigError for a missing file, broken YAML or anything but a mapping."""
+    file = Path(path)
+    if not file.is_file():
+        raise ConfigError(f"no recipe {file}\nhint: recipes/ holds some to start from")
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{file} holds {type(content).__name__}, not a mapping of settings")
+    return content
+
+
+def validate(kind: type[C], content: dict[str, Any], where: str) -> C:
+    """``content`` as a config. Raises ConfigError that names each key and guesses at misspelt ones."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(kind, dict(e), where) for e in error.errors())) from error
+
+
+def config_hash(config: Record, ignore: frozenset[str] = frozenset()) -> str:
+    """16 hex digits over the values that change outputs; ``ignore`` holds dotted names that do not."""
+    flat = {k: v for k, v in _flat(config.model_dump(mode="json")).items() if k not in ignore}
+    return sha256_hex(canonical_json(flat))[:16]
+
+
+def _explain(kind: type[BaseModel], error: dict[str, Any], where: str) -> str:
+    path = [str(p) for p in error["loc"]]
+    key = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(kind, path[:-1])
+        near = get_close_matches(path[-1], known, n=1)
+        guess = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+        return f"unknown key {key!r} in {where}\nhint: {guess}"
+    given = error.get("input")
+    shown = f" (given: {given!r})" if not isinstance(given, dict) else ""
+    return f"{key or 'config'} in {where}: {error['msg']}{shown}"
+
+
+def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
+    """Field names of the model that the path leads to; union tags and indices in the path are stepped over."""
+    models = {kind}
+    for step in path:
+        fields = [m.model_fields[step].annotation for m in models if step in m.model_fields]
+        if fields:
+            models = {m for f in fields for m in _models_in(f)}
+        tagged = {m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == step}
+        models = tagged or models
+    return [name for m in models for name in m.model_fields]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for a in get_args(annotation) for m in _models_in(a)]
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict) and item:
+            out |= _flat(item, f"{prefix}{key}.")
+        else:
+            out[prefix + key] = item
+    return out
+
+
+def _put(target: dict[str, Any], dotted: str, value: Any, origin: str) -> None:
+    *parents, last = dotted.split(".")
+    for name in parents:
+        inner = target.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{origin}: {name!r} is not a group of settings")
+        target = inner
+    target[last] = value
+
+
+def _parse_set(item: str) -> tuple[str, Any]:
+    key, equals, text = item.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {item!r}: write key=value, for example --set engine.slots=8")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {item!r}: {error}") from error
+
+
+def _origin(key: str, origins: dict[str, str]) -> str:
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        found = origins.get(".".join(parts[:length]))
+        if found:
+            return found
+    return "default"

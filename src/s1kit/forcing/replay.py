@@ -1,0 +1,58 @@
+"""A stored generation as the requests and chunks it came from: the machine run again over its own record.
+
+Knows how segments answer requests. Refuses to generate anything: what the record does not hold cannot be replayed.
+Used to resume a sweep without paying twice, and to verify that a record is what the method makes of its chunks.
+"""
+
+from __future__ import annotations
+
+from s1kit.engines.base import Chunk, Request
+from s1kit.forcing.machine import machine
+from s1kit.forcing.plan import Plan, Row
+from s1kit.types import Generation
+
+
+class ReplayError(ValueError):
+    """A record that the machine would not have made."""
+
+
+def replay(plan: Plan, row: Row, record: Generation) -> list[tuple[Request, Chunk]]:
+    """Run the machine over the record's model segments; the requests it made and the chunks that answered them.
+
+    Raises ReplayError where the machine ends earlier or later than the record, or comes to another result.
+    """
+    if record.token_ids is None or record.error is not None:
+        raise ReplayError("a row without token ids or with an error cannot be replayed")
+    pairs: list[tuple[Request, Chunk]] = []
+    runner = machine(plan, row)
+    try:
+        request = next(runner)
+        while True:
+            assert request is not None  # whole chunks only, so the machine never asks for more of one
+            chunk = _answer(plan, request, row, record)
+            pairs.append((request, chunk))
+            request = runner.send(chunk)
+    except StopIteration as stop:
+        made: Generation = stop.value
+    if made.token_ids != record.token_ids or made.segments != record.segments or made.ended != record.ended:
+        raise ReplayError(f"the machine makes another record of the tokens of {record.key}")
+    return pairs
+
+
+def _answer(plan: Plan, request: Request, row: Row, record: Generation) -> Chunk:
+    """What the record says followed the request's context."""
+    assert record.token_ids is not None
+    at = len(request.prompt_ids) - len(row.prompt_ids)
+    if tuple(request.prompt_ids[len(row.prompt_ids) :]) != record.token_ids[:at]:
+        raise ReplayError(f"the machine's context differs from the tokens of {record.key}")
+    here = [s for s in record.segments if s.origin == "model" and s.start >= at]
+    if not request.stop_ids and request.max_tokens == 1:  # an engine without min_tokens: one token with stops banned
+        return Chunk(request.id, record.token_ids[at : at + 1], "length", paid=0)
+    if plan.policy.kind == "unforced":
+        end, stop_id = len(record.token_ids), here[-1].stop_id if here else None
+    else:
+        segment = next((s for s in here if s.start == at or s.start <= at < s.end), None)
+        end, stop_id = (segment.end, segment.stop_id) if segment else (at, None)
+    tokens = record.token_ids[at:end]
+    finish = "stop" if stop_id is not None and len(tokens) < request.max_tokens else "length"
+    return Chunk(request.id, tokens, "stop" if finish == "stop" else "length", stop_id=stop_id, paid=0)
