@@ -10,11 +10,13 @@ import os
 import shutil
 from pathlib import Path
 
+from s1kit.errors import UserError
+
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Disk full, quota used up, file size limit reached: to the person who reads the message these are one thing."""
 
 
-class StoreError(Exception):
+class StoreError(UserError):
     """Something about a run on disk is not as it has to be.
 
     ``message`` says what and where, ``hint`` what to do about it ("" where there is nothing to advise).

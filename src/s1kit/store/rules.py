@@ -1,0 +1,185 @@
+"""What has to hold of every single generation, given the policy that made it.
+
+Knows the arithmetic of budget forcing as docs state it. Refuses to trust a row's own counts: everything is derived
+again from tokens and segments. A rule yields one message per violation and nothing when it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from s1kit.policies import BudgetForcing, Policy, Unforced
+from s1kit.types import Generation, Segment
+
+_POLICY: TypeAdapter[Unforced | BudgetForcing] = TypeAdapter(Policy)
+
+_ORIGIN = {"open": "forced", "think": "model", "nudge": "forced", "cutoff": "forced", "answer": "model"}
+_PHASE = {
+    "open": "think",
+    "think": "think",
+    "nudge": "think",
+    "close": "answer",
+    "cutoff": "answer",
+    "answer": "answer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a row is held to: the policy (None: of a kind unknown here) and the ids that end thinking."""
+
+    policy: Unforced | BudgetForcing | None
+    think_stops: frozenset[int]
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Terms:
+        """From a policy's entry in the manifest."""
+        try:
+            policy = _POLICY.validate_python(entry.get("policy"))
+        except ValidationError:
+            policy = None
+        return cls(policy, frozenset(i for i in entry.get("think_stops") or () if isinstance(i, int)))
+
+    @property
+    def forcing(self) -> BudgetForcing | None:
+        """The policy where budget forcing's exact rules apply; the reference's quirks follow rules of their own."""
+        return self.policy if isinstance(self.policy, BudgetForcing) and self.policy.compat is None else None
+
+
+Rule = Callable[[Generation, Terms], Iterator[str]]
+
+
+def split_tokens(row: Generation) -> tuple[list[int], list[int]]:
+    """``(thinking, answer)`` ids: think and nudge segments, and answer segments. ``thinking_text`` and ``answer_text``
+    are the decoding of these two."""
+    parts: dict[str, list[int]] = {"think": [], "answer": []}
+    for s in row.segments:
+        if s.why in ("think", "nudge", "answer"):
+            parts["answer" if s.why == "answer" else "think"].extend(_ids(row, s))
+    return parts["think"], parts["answer"]
+
+
+def tiling(row: Generation, terms: Terms) -> Iterator[str]:
+    """Segments lie end to end and cover the tokens; each says a phase and an origin that its reason can have."""
+    at = 0
+    for i, s in enumerate(row.segments):
+        if s.start != at or s.end < s.start:
+            yield f"segment {i} is [{s.start}, {s.end}), expected to start at {at}"
+        if s.phase != _PHASE[s.why] or s.origin != _ORIGIN.get(s.why, s.origin):
+            yield f"segment {i} is {s.why} but {s.phase}/{s.origin}"
+        at = s.end
+    if at != len(row.token_ids or ()):
+        yield f"segments end at {at}, the tokens at {len(row.token_ids or ())}"
+
+
+def counts(row: Generation, terms: Terms) -> Iterator[str]:
+    """The three counts are the lengths of their segments."""
+    lengths = {"think": 0, "nudge": 0, "answer": 0}
+    for s in row.segments:
+        if s.why in lengths:
+            lengths[s.why] += s.end - s.start
+    claimed = {"think": row.n_thinking_model, "nudge": row.n_thinking_forced, "answer": row.n_answer}
+    names = {"think": "n_thinking_model", "nudge": "n_thinking_forced", "answer": "n_answer"}
+    for why, length in lengths.items():
+        if claimed[why] != length:
+            yield f"{names[why]} is {claimed[why]}, its segments hold {length}"
+
+
+def budget(row: Generation, terms: Terms) -> Iterator[str]:
+    """Never over the maximum; cut off if and only if it is used up; the answer within its reserve."""
+    policy = terms.forcing
+    if policy is None:
+        return
+    limit, used = policy.max_thinking, row.n_thinking
+    if limit is not None and used > limit:
+        yield f"{used} thinking tokens, max_thinking is {limit}"
+    if limit is not None and used == limit and row.ended not in ("cutoff", "error"):
+        yield f"the whole budget of {limit} is used, but ended is {row.ended}"
+    if row.ended == "cutoff" and used != limit:
+        yield f"ended is cutoff after {used} thinking tokens, max_thinking is {limit}"
+    if row.ended == "context" and limit is not None and policy.on_overflow == "refuse":
+        yield "ended is context, but the policy refuses rows whose context is too small"
+    if row.n_answer > policy.max_answer:
+        yield f"{row.n_answer} answer tokens, max_answer is {policy.max_answer}"
+
+
+def extensions(row: Generation, terms: Terms) -> Iterator[str]:
+    """As many nudges as suppressed ends, as many of those as the policy asks for, and the minimum judged rightly."""
+    policy = terms.policy
+    nudges = sum(s.why == "nudge" for s in row.segments)
+    silent = isinstance(policy, BudgetForcing) and "" in (policy.nudges or ())  # an empty nudge leaves no segment
+    if nudges != row.extensions and not (silent and nudges < row.extensions):
+        yield f"extensions is {row.extensions}, there are {nudges} nudges"
+    if isinstance(policy, BudgetForcing) and row.extensions > policy.extensions and not policy.min_thinking:
+        yield f"{row.extensions} extensions, the policy allows {policy.extensions}"
+    if terms.forcing is None:
+        return
+    if row.ended == "model" and row.extensions < terms.forcing.extensions:
+        yield f"ended is model after {row.extensions} of {terms.forcing.extensions} extensions"
+    met = row.n_thinking >= terms.forcing.min_thinking
+    if row.min_met != met:
+        yield f"min_met is {row.min_met} with {row.n_thinking} of {terms.forcing.min_thinking} thinking tokens"
+    if row.ended == "model" and not met:
+        yield f"ended is model after {row.n_thinking} thinking tokens, min_thinking is {terms.forcing.min_thinking}"
+
+
+def closing(row: Generation, terms: Terms) -> Iterator[str]:
+    """Closed by force once at most, nothing thought afterwards; the cut-off suffix only where thinking was cut."""
+    forced = [s for s in row.segments if s.why == "close" and s.origin == "forced"]
+    ids = _ids(row, forced[0]) if forced else []
+    half = len(ids) // 2
+    if len(forced) > 1 or (ids and ids[:half] == ids[half:]):
+        yield "thinking is closed by force twice"
+    if isinstance(terms.policy, Unforced):
+        if any(s.origin == "forced" and s.why != "open" for s in row.segments):
+            yield "the policy forces nothing, but there are forced tokens"
+        return
+    phases = [s.phase for s in row.segments]
+    if "answer" in phases and "think" in phases[phases.index("answer") :]:
+        yield "there is thinking after the answer began"
+    if terms.policy is not None and "answer" in phases and not forced:
+        yield "there is an answer, but thinking was never closed"
+    if any(s.why == "cutoff" for s in row.segments) and row.ended not in ("cutoff", "context"):
+        yield f"there is a cut-off suffix, but ended is {row.ended}"
+
+
+def stops(row: Generation, terms: Terms) -> Iterator[str]:
+    """No id that ends thinking inside what the model thought (before its answer, where it wrote both phases)."""
+    for i, s in enumerate(row.segments):
+        if s.phase == "answer":
+            return
+        if s.why == "think":
+            found = sorted(terms.think_stops.intersection(_ids(row, s)))
+            if found:
+                yield f"segment {i} holds {found}, which end thinking"
+
+
+def outcome(row: Generation, terms: Terms) -> Iterator[str]:
+    """A row that failed says why and has no answer; a row that did not fail says nothing of the kind."""
+    is_error = "error" in (row.ended, row.answer_ended)
+    if is_error and not row.error:
+        yield "the row failed, but error is empty"
+    if row.error and not is_error:
+        yield f"ended is {row.ended}, but error says {row.error!r}"
+    if row.ended == "error" and row.answer_ended not in (None, "error"):
+        yield f"ended is error, but answer_ended is {row.answer_ended}"
+
+
+ROW_RULES: Mapping[str, Rule] = {
+    "segments": tiling,
+    "counts": counts,
+    "budgets": budget,
+    "extensions": extensions,
+    "closing": closing,
+    "stops": stops,
+    "outcome": outcome,
+}
+"""Every rule that looks at one row, by the name that findings use."""
+
+
+def _ids(row: Generation, segment: Segment) -> list[int]:
+    return list((row.token_ids or ())[segment.start : segment.end])
