@@ -81,6 +81,9 @@ class SlotTable:
             del slot.ids[own:]
         if slot is not source:
             self._unname(slot)
+        former = self._homes.get(name)
+        if former is not None:  # an id may come back once its request is over
+            former.names.discard(name)
         slot.names.add(name)
         self._homes[name] = slot
         slot.busy = True
