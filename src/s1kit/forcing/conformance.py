@@ -16,9 +16,9 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from s1kit.engines.base import Chunk, Finish, Request
-from s1kit.formats import Format
 from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, PolicyError, Row
+from s1kit.formats import Format
 from s1kit.policies import BudgetForcing, Sampling, Unforced
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import EngineInfo, Generation, Record
@@ -149,10 +149,8 @@ def run(vector: Vector) -> list[str]:
             for at, delta in enumerate(step.chunks):
                 asked = running.send(Chunk(request.id, delta.tokens, delta.finish, delta.stop_id, error=delta.error))
                 if (asked is None) != (at < len(step.chunks) - 1):
-                    return [
-                        *wrong,
-                        f"request {number}: chunk {at + 1} was taken for {'a partial' if asked is None else 'the last'} one",
-                    ]
+                    taken = "a partial" if asked is None else "the last"
+                    return [*wrong, f"request {number}: chunk {at + 1} was taken for {taken} one"]
             request = asked
     except StopIteration as stop:
         left = [f"{len(waiting)} of {len(vector.steps)} requests were never made"] if waiting else []

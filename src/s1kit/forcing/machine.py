@@ -220,7 +220,8 @@ def _think(tape: Tape, left: int, used: int) -> Machine_Chunk:
         if not tape.error and left > 1 and chunk.tokens:
             rest = yield from tape.ask("think", left - 1, stops, stop_seqs=seqs, pending=chunk.tokens)
             chunk = join_chunks(chunk, rest)
-    tape.write("think", "model", "think", chunk.tokens, chunk.stop_id)
+    stop_id = chunk.stop_id if len(chunk.tokens) < left else None  # a thought as long as its budget was cut, not ended
+    tape.write("think", "model", "think", chunk.tokens, stop_id)
     return chunk
 
 
