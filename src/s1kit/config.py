@@ -14,8 +14,8 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from s1kit.errors import UserError
-from s1kit.policies import BudgetForcing, Count, Policy, Sampling
-from s1kit.types import Record, canonical_json, sha256_hex
+from s1kit.policies import BudgetForcing, Count, Policy, Sampling, policy_id
+from s1kit.types import Record, Role, canonical_json, sha256_hex
 
 Positive = Annotated[int, Field(strict=True, gt=0)]
 
@@ -82,6 +82,8 @@ class SweepConfig(Record):
     """Per extension point, one fresh sample that may think for as many tokens as the extended row did."""
     every: Positive | None = None
     """Anytime curve: probe the forced answer every so many tokens of the natural trace."""
+    upto: Positive | None = None
+    """The last token that ``every`` probes; None: the largest budget, or 32 probes."""
     max_answer: Positive = 1024
     sampling: Sampling = Sampling()
     samples: Positive = 1
@@ -89,16 +91,35 @@ class SweepConfig(Record):
     grader: Literal["default", "s1_compat"] = "default"
     out: str = "runs"
 
-    def policies(self) -> list[BudgetForcing]:
-        """The points of the sweep, longest first where it matters: the longest claims what is generated."""
+    def points(self, format_spec: dict[str, Any]) -> list[tuple[BudgetForcing, Role, Sampling]]:
+        """The policies of the sweep with their roles, longest first: the longest claims what is generated.
+
+        ``format_spec`` is the dump of the run's Format: a fresh sample names the policy it is as long as.
+        """
         natural = BudgetForcing(max_answer=self.max_answer)
-        nudges = None if self.nudge is None else (self.nudge,)
-        steps = sorted(self.extensions, reverse=True)
-        points = [natural.model_copy(update={"extensions": n, "nudges": nudges}) for n in steps]
-        points += [natural] if self.natural else []
-        points += [natural.model_copy(update={"max_thinking": b}) for b in sorted(self.budgets, reverse=True)]
-        points += [natural.model_copy(update={"extensions": n, "nudges": (p,)}) for p in self.placebos for n in steps]
-        return [BudgetForcing.model_validate(p.model_dump()) for p in points]
+        own = {"nudges": None if self.nudge is None else (self.nudge,)}
+        steps = sorted(set(self.extensions), reverse=True)
+        points: list[tuple[BudgetForcing, Role]] = [(_with(natural, extensions=n, **own), "extension") for n in steps]
+        points += [(natural, "natural")] if self.natural else []
+        points += [(_with(natural, max_thinking=b), "budget") for b in sorted(set(self.budgets), reverse=True)]
+        points += [(_with(natural, extensions=n, nudges=(p,)), "placebo") for p in self.placebos for n in steps]
+        points += [(_with(natural, max_thinking=b), "anytime") for b in self._probes()]
+        out: list[tuple[BudgetForcing, Role, Sampling]] = [(policy, role, self.sampling) for policy, role in points]
+        if self.fresh is not None:
+            extended = [policy_id(p, format_spec, self.sampling) for p, role in points if role == "extension"]
+            out += [(_with(natural, equal_to=name), "fresh", self.fresh) for name in extended]
+        return out
+
+    def _probes(self) -> list[int]:
+        if self.every is None:
+            return []
+        last = self.upto or max((b for b in self.budgets if b >= self.every), default=32 * self.every)
+        return list(range(self.every, last + 1, self.every))
+
+
+def _with(policy: BudgetForcing, **changes: Any) -> BudgetForcing:
+    """The policy with other values, checked again."""
+    return BudgetForcing.model_validate({**policy.model_dump(), **changes})
 
 
 class Setting(Record):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.errors import UserError
@@ -19,14 +19,11 @@ from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
 from s1kit.formats import ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
+from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
 from s1kit.policies import BudgetForcing, Sampling, Unforced, row_seed
 from s1kit.store.run import RunDir
-from s1kit.types import EngineInfo, Generation, Grade, Question
-
-Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced"]
-"""What a point is for: only the first three (and unforced) are the curve; the others are controls beside it."""
-
+from s1kit.types import EngineInfo, Generation, Grade, Question, Role
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -147,10 +144,13 @@ def _refuse_overflow(plan: Plan, rows: list[Row]) -> None:
 
 def describe(job: Job) -> dict[str, dict[str, Any]]:
     """The manifest's ``policies``: what each policy id stands for."""
+    natural = next((p.plan.policy_id for p in job.points if p.role == "natural"), None)
     return {
         p.plan.policy_id: {
             "label": p.plan.label,
             "role": p.role,
+            **({"series": p.role} if p.role in ("placebo", "fresh", "anytime") else {}),
+            **({"against": natural} if p.role == "fresh" and natural else {}),
             "policy": p.policy.model_dump(mode="json"),
             "sampling": p.sampling.model_dump(mode="json", exclude={"seed"}),
             "format": p.plan.format.spec.model_dump(mode="json"),
@@ -254,4 +254,41 @@ def measure_run(run: RunDir, grader: str = "default") -> Metrics:
 
 def compute_metrics(run: RunDir, grader: str = "default") -> Metrics:
     """Metrics of a graded run, from its files alone."""
-    return summarise(list(run.questions()), list(run.generations()), list(run.grades(grader)), run.manifest.policies)
+    policies = run.manifest.policies
+    generations, grades = list(run.generations()), list(run.grades(grader))
+    shown = {g.policy_id for g in generations if policies[g.policy_id].get("role") != "anytime"}
+    return summarise(
+        list(run.questions()),
+        [g for g in generations if g.policy_id in shown],
+        [g for g in grades if g.policy_id in shown],
+        policies,
+        anytime=anytime(traces) if (traces := probed_traces(generations, grades, policies)) else None,
+    )
+
+
+def probed_traces(
+    generations: Sequence[Generation], grades: Sequence[Grade], policies: dict[str, dict[str, Any]]
+) -> list[ProbedTrace]:
+    """The natural traces with the answers forced along them; empty where the run probed none.
+
+    A probe beyond a trace's own end is the trace's own answer, and is left out.
+    """
+    verdicts = {g.key: g for g in grades}
+    natural = {g.question_id: g for g in generations if policies[g.policy_id].get("role") == "natural" and g.sample == 0}
+    budgets = {p: d["policy"]["max_thinking"] for p, d in policies.items() if d.get("role") in ("anytime", "budget")}
+    if not natural or not any(d.get("role") == "anytime" for d in policies.values()):
+        return []
+    probes: dict[str, dict[int, Probe]] = {q: {} for q in natural}
+    for g in generations:
+        end = natural.get(g.question_id)
+        if g.policy_id in budgets and g.sample == 0 and end is not None and budgets[g.policy_id] < end.n_thinking:
+            grade = verdicts[g.key]
+            probes[g.question_id][g.n_thinking] = Probe(g.n_thinking, grade.verdict == "correct", grade.extracted)
+    return [
+        ProbedTrace(
+            question,
+            tuple(probes[question][t] for t in sorted(probes[question])),
+            Probe(g.n_thinking, verdicts[g.key].verdict == "correct", verdicts[g.key].extracted),
+        )
+        for question, g in natural.items()
+    ]

@@ -21,6 +21,8 @@ Why = Literal["open", "think", "nudge", "close", "cutoff", "answer"]
 Ended = Literal["model", "cutoff", "context", "no_room", "stuck", "error"]
 AnswerEnded = Literal["turn_end", "length", "reopened", "error"]
 Verdict = Literal["correct", "incorrect", "no_answer", "ungraded"]
+Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced"]
+"""What a point of a run is for: budget, natural, extension and unforced make the curve, the others stand beside it."""
 RunKind = Literal["eval", "sweep", "search", "import", "train", "pretrain"]
 RunStatus = Literal["running", "finished", "interrupted"]
 

@@ -1,0 +1,59 @@
+"""``s1``: the verbs, and how errors leave the program.
+
+Knows which verbs there are. Refuses to know what they do: each verb is one file, and what is heavy is imported inside
+its functions, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from s1kit.cli import ask, env, evaluate, grade, metrics, nano, query, report, runs, sweep, train
+from s1kit.cli.console import INTERRUPTED, fail
+
+app = typer.Typer(
+    name="s1",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Control exactly how long a model thinks, and measure what that buys.",
+    epilog="Exit codes: 0 done, 1 the run or a check failed, 2 the input was refused, 130 interrupted (resumable).",
+)
+app.command("ask")(ask.ask)
+app.command("eval")(evaluate.evaluate)
+app.command("sweep")(sweep.sweep)
+app.command("grade")(grade.grade)
+app.command("metrics")(metrics.metrics)
+app.command("report")(report.report)
+app.add_typer(runs.app, name="runs")
+app.command("query")(query.query)
+app.command("train")(train.train)
+app.add_typer(nano.app, name="nano")
+app.command("env")(env.env)
+
+
+def main() -> None:
+    """Run the command line; every error that the user can put right becomes a message instead of a traceback."""
+    from s1kit.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader of stdout has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except MemoryError:
+        traceback.print_exc()
+        fail("out of memory\nhint: fewer --slots need less", 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""What ``eval`` and ``sweep`` share: open the engine, create or resume the run, generate, grade, measure, tell.
+
+Knows the order and what to say at each step. Refuses to know how the policies came about.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s1kit.cli.console import INTERRUPTED, data_console, hint, people, print_json, progress_bar, say
+
+if TYPE_CHECKING:
+    from s1kit.config import EvalConfig, Setting, SweepConfig
+    from s1kit.evaluate import Job
+    from s1kit.metrics.summary import Metrics
+    from s1kit.policies import BudgetForcing, Sampling, Unforced
+    from s1kit.store.run import RunDir
+    from s1kit.types import Role
+
+NON_OUTPUT = frozenset({"engine.slots", "engine.device", "out", "grader"})
+"""Settings that change no generation: a run may be resumed with others."""
+
+
+def explain(settings: Sequence[Setting]) -> None:
+    """Every value and where it came from."""
+    from rich.table import Table
+
+    table = Table("setting", "value", "from", box=None, padding=(0, 2))
+    for setting in settings:
+        table.add_row(setting.key, repr(setting.value), setting.origin)
+    people().print(table)
+
+
+def run_policies(
+    config: EvalConfig | SweepConfig,
+    points: Callable[[dict[str, Any]], Sequence[tuple[Unforced | BudgetForcing, Role, Sampling]]],
+    *,
+    kind: str,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> RunDir | None:
+    """Generate, grade and measure; prints the run's path on stdout (or a JSON summary). None after a dry run.
+
+    ``points`` makes the policies, with what each is for and its sampling, from the dump of the run's format.
+    """
+    from s1kit.benchmarks.registry import load
+    from s1kit.engines.open import open_engine
+    from s1kit.evaluate import Progress, execute, prepare
+    from s1kit.formats import load_format
+    from s1kit.nano.shipped import resolve_model
+
+    questions = load(config.benchmark, config.limit)
+    options = config.engine.model_dump(exclude={"kind"})
+    engine, tokenizer = open_engine(config.engine.kind, resolve_model(config.model), **options)
+    try:
+        fmt = load_format(config.format).resolve(tokenizer)
+        policies = points(fmt.spec.model_dump(mode="json"))
+        job = prepare(
+            questions, policies, fmt, engine.info, samples=config.samples, seed=config.seed, system=config.system
+        )
+        if dry_run:
+            _tell_dry(job, as_json)
+            return None
+        run = _open_run(config, job, engine.info, kind, resume, fmt.tokenizer.hash)
+        with run:
+            progress = Progress(total=job.size)
+            say(f"{run.path}: {len(questions)} questions x {len(job.points)} policies x {config.samples} samples")
+            try:
+                with progress_bar("generating", progress):
+                    execute(job, engine, run, progress)
+            except KeyboardInterrupt:
+                run.interrupt()
+                say(f"interrupted; {len(run.done)} of {job.size} rows are safe", style="yellow")
+                hint("run the same command with --resume to go on")
+                raise SystemExit(INTERRUPTED) from None
+            run.finish()
+    finally:
+        engine.close()
+    _grade_and_tell(run, config.grader, as_json)
+    return run
+
+
+def _open_run(config: Any, job: Job, info: Any, kind: str, resume: bool, tokenizer_hash: str) -> RunDir:
+    from s1kit.evaluate import describe
+    from s1kit.store.run import RunDir
+    from s1kit.types import canonical_json, sha256_hex
+
+    resolved = config.model_dump(mode="json")
+    inputs = {
+        "questions": sha256_hex("\n".join(q.id for q in job.questions)),
+        "tokenizer": tokenizer_hash,
+        "model": info.revision or info.model,
+        "policies": sha256_hex(canonical_json(sorted(p.plan.policy_id for p in job.points))),
+    }
+    if resume:
+        run, notes = RunDir.resume(Path(config.out), resolved, non_output=NON_OUTPUT, inputs=inputs)
+        for note in notes:
+            say(note, style="yellow")
+        return run
+    return RunDir.create(
+        Path(config.out),
+        "sweep" if kind == "sweep" else "eval",
+        f"{Path(config.benchmark).stem}-{kind}",
+        config_resolved=resolved,
+        config_typed=config.model_dump(mode="json", exclude_unset=True),
+        questions=list(job.questions),
+        inputs=inputs,
+        engine=info,
+        policies=describe(job),
+        seeds={"run": config.seed},
+        non_output=NON_OUTPUT,
+        header="s1 " + " ".join(sys.argv[1:]),
+    )
+
+
+def _tell_dry(job: Job, as_json: bool) -> None:
+    """What would be generated, and at most how much."""
+    from s1kit.forcing.plan import Plan
+    from s1kit.policies import BudgetForcing
+
+    def most(plan: Plan) -> int:
+        policy = plan.policy
+        if isinstance(policy, BudgetForcing):
+            return sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in job.rows.values())
+        return sum(max(0, plan.room(r)) for r in job.rows.values())
+
+    facts = {
+        "questions": len(job.questions),
+        "policies": [p.plan.policy_id for p in job.points],
+        "samples": job.samples,
+        "generations": job.size,
+        "longest_prompt": max(len(r.prompt_ids) + len(r.open_ids) for r in job.rows.values()),
+        "at_most_tokens_if_run_separately": sum(most(p.plan) for p in job.points),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        say(f"{key.replace('_', ' ')}: {value if not isinstance(value, list) else len(value)}")
+    for point in job.points:
+        say(f"  {point.plan.label}  ({point.role}, {point.plan.policy_id})")
+
+
+def _grade_and_tell(run: RunDir, grader: str, as_json: bool) -> None:
+    from s1kit.evaluate import grade_run, measure_run
+
+    people().print("grading ...") if not as_json else None
+    grade_run(run, grader)
+    measured = measure_run(run, grader)
+    failed = int(run.manifest.counts.get("errors", 0))
+    if failed:
+        say(f"{failed} rows ended in an error; they are ungraded", style="yellow")
+        hint("the same command with --resume tries them again")
+    if as_json:
+        print_json({"run": str(run.path), "metrics": measured.model_dump(mode="json")})
+    else:
+        show_metrics(measured)
+        print(run.path)
+
+
+def show_metrics(measured: Metrics) -> None:
+    """Curve and tables, for people."""
+    from s1kit.report.terminal import curve_lines, ledger_table, points_table
+
+    console = people() if not sys.stdout.isatty() else data_console()
+    for line in curve_lines(measured):
+        console.print(line, markup=False)
+    console.print(points_table(measured))
+    if measured.ledger:
+        console.print(ledger_table(measured))
+    for note in measured.notes:
+        console.print(f"note: {note}", markup=False)
+
+
+def decoder_of(run: RunDir) -> Callable[[Sequence[int]], str] | None:
+    """Text of a run's tokens, where the model's tokenizer is still where it was; None otherwise.
+
+    A tokenizer with another hash than the run's is never used: it would show words that nobody generated.
+    """
+    from s1kit.nano.shipped import resolve_model
+    from s1kit.tokenizer import Tokenizer, TokenizerError
+
+    model = run.manifest.config.get("model")
+    if not isinstance(model, str):
+        return None
+    try:
+        tokenizer = Tokenizer.load(resolve_model(model))
+    except TokenizerError as error:
+        say(f"traces are shown without highlighted tokens: {error}", style="yellow")
+        return None
+    if tokenizer.hash != run.manifest.inputs.get("tokenizer"):
+        say(f"traces are shown without highlighted tokens: the tokenizer in {model} has changed", style="yellow")
+        return None
+    return tokenizer.decode

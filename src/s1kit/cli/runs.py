@@ -1,0 +1,67 @@
+"""``s1 runs``: list, show, verify.
+
+Knows its flags. The store is ``s1kit.store``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from s1kit.cli import options as o
+
+app = typer.Typer(no_args_is_help=True, help="List, show and verify runs.")
+
+
+@app.command("ls")
+def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
+    """Every run below a folder, oldest first."""
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from s1kit.cli.console import data_console, print_json
+    from s1kit.store.listing import list_runs
+
+    rows = list_runs(root)
+    if as_json:
+        print_json([asdict(r) for r in rows])
+        return
+    table = Table("run", "kind", "status", "model", "questions", "policies", "rows", "started", box=None, padding=(0, 2))
+    for r in rows:
+        shown = (r.id, r.kind, r.status, r.model, r.questions, r.policies, f"{r.rows} of {r.expected}", r.started)
+        table.add_row(*("" if v is None else str(v) for v in shown))
+    data_console().print(table)
+
+
+@app.command("show")
+def show(run: o.RunPath) -> None:
+    """A run's manifest, as JSON."""
+    from s1kit.cli.console import print_json
+    from s1kit.store.run import RunDir
+
+    print_json(RunDir.open(run).manifest.model_dump(mode="json"))
+
+
+@app.command("verify")
+def verify(run: o.RunPath, as_json: o.Json = False) -> None:
+    """Derive everything again: hashes, segments, budgets, metrics. Exit code 1 where something does not hold."""
+    from s1kit.cli.console import FAILED, data_console, print_json, say
+    from s1kit.cli.running import decoder_of
+    from s1kit.evaluate import compute_metrics
+    from s1kit.store.run import RunDir
+    from s1kit.store.verify import passed
+    from s1kit.store.verify import verify as check
+
+    opened = RunDir.open(run)
+    findings = check(opened, decode=decoder_of(opened), recompute=lambda r: compute_metrics(r).model_dump(mode="json"))
+    if as_json:
+        print_json([f.model_dump(mode="json") for f in findings])
+    else:
+        console = data_console()
+        for f in findings:
+            console.print(f"{f.level:12} {f.where}: {f.message}", markup=False)
+    if not passed(findings):
+        say("the run does not hold", style="bold red")
+        raise SystemExit(FAILED)
