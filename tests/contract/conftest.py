@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from contract.suite import CONTEXT, VOCABULARY, Subject
 from s1kit.engines.base import Engine
 from s1kit.engines.scripted import ScriptedEngine

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from s1kit.engines.base import Chunk, Engine, Request, join_chunks
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
@@ -63,9 +64,16 @@ def mixed_requests(count: int = 24) -> list[Request]:
     requests = []
     for i in range(count):
         ids = prompt(i % 10, rng.randrange(1, 60)) + (prompt(100 + i, 3) if i % 4 == 0 else ())
-        sampling = Sampling() if i % 3 == 0 else Sampling(
-            temperature=0.8, seed=i, top_k=20 if i % 2 else 0, top_p=0.9 if i % 5 == 0 else 1.0,
-            frequency_penalty=0.5 if i % 7 == 0 else 0.0,
+        sampling = (
+            Sampling()
+            if i % 3 == 0
+            else Sampling(
+                temperature=0.8,
+                seed=i,
+                top_k=20 if i % 2 else 0,
+                top_p=0.9 if i % 5 == 0 else 1.0,
+                frequency_penalty=0.5 if i % 7 == 0 else 0.0,
+            )
         )
         requests.append(Request(f"r{i}", ids, rng.randrange(1, 60), sampling=sampling))
     return requests
@@ -105,7 +113,9 @@ def test_late_arrivals_change_nothing(subject: Subject) -> None:
     assert tokens(got) == expected
 
 
-@pytest.mark.parametrize("sampling", [Sampling(), WARM, Sampling(temperature=1.0, top_p=0.8, frequency_penalty=0.7, seed=3)])
+@pytest.mark.parametrize(
+    "sampling", [Sampling(), WARM, Sampling(temperature=1.0, top_p=0.8, frequency_penalty=0.7, seed=3)]
+)
 def test_cut_and_continued_equals_one_go(subject: Subject, sampling: Sampling) -> None:
     engine = subject.make(4)
     if sampling.temperature and not engine.info.crn:
@@ -292,7 +302,9 @@ def test_cancel_ends_a_running_and_a_waiting_request(subject: Subject) -> None:
     while chunks := engine.collect():
         last |= {chunk.request_id: chunk for chunk in chunks}
     assert {name: chunk.finish for name, chunk in last.items()} == {
-        "running": "cancelled", "waiting": "cancelled", "after": "length",
+        "running": "cancelled",
+        "waiting": "cancelled",
+        "after": "length",
     }
     shown = tuple(t for c in partial if c.request_id == streamed for t in c.tokens) + last[streamed].tokens
     assert shown

@@ -103,8 +103,10 @@ def _check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise EngineError(f"no config.json in {folder}\nhint: this is not a transformers model folder")
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
-        hint = "the weights are an adapter: merge them first" if (folder / "adapter_config.json").is_file() else (
-            "the download may be incomplete; the folder needs model.safetensors or its shards"
+        hint = (
+            "the weights are an adapter: merge them first"
+            if (folder / "adapter_config.json").is_file()
+            else ("the download may be incomplete; the folder needs model.safetensors or its shards")
         )
         raise EngineError(f"no weights in {folder}\nhint: {hint}")
 
