@@ -16,7 +16,9 @@ from s1kit.grading.ruling import Ruling, verdict_of
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PREFIX = re.compile(r"^(?:(?:the\s+)?(?:correct\s+)?(?:answer|option|choice)(?:\s+is)?)\s*:?\s+", re.IGNORECASE)
 _ALONE = re.compile(r"[(\[]?([A-Za-z])[)\].:]?")
-_WITH_TEXT = re.compile(r"(?:[(\[]([A-Za-z])[)\]]|([A-Z])[).:])\s*\S.*", re.DOTALL)
+_WITH_TEXT = re.compile(
+    r"(?:[(\[]([A-Za-z])[)\]]|([A-Z])(?:[).:,]|\s*[-\u2013\u2014]|(?=\s+(?:is|because|since)\b)))\s*\S.*", re.DOTALL
+)
 
 
 def choice_letter(text: str, choices: tuple[str, ...]) -> str | None:

@@ -31,7 +31,7 @@ def integer_literal(text: str) -> str | None:
 
 
 def rule(candidate: Candidate, reference: str) -> Ruling | Comparison:
-    """Decide an integer question, or hand the pair on to Math-Verify.
+    """Decide an integer question, or hand the pair on to Math-Verify. Extracted are the canonical digits: 4 for 004.
 
     A bare line is an answer only where it is a number. A box without any digit is a wrong answer (a box is a
     statement); a line behind a marker without any digit is no answer ("I cannot tell").
@@ -40,7 +40,7 @@ def rule(candidate: Candidate, reference: str) -> Ruling | Comparison:
     if gold is None:
         return Ruling("ungraded", "bad_reference", candidate.text)
     if given is not None:
-        return Ruling(verdict_of(given == gold), f"{candidate.source}/integer", candidate.text)
+        return Ruling(verdict_of(given == gold), f"{candidate.source}/integer", given)
     if candidate.source == "bare":
         return Ruling("no_answer", "none")
     if not any(character.isdigit() for character in candidate.text):

@@ -5,7 +5,8 @@ Knows counts, means and resampling. Refuses to know text, tokens and engines. nu
 
 from s1kit.metrics.anytime import Anytime, Probe, ProbedTrace, anytime
 from s1kit.metrics.intervals import Interval, PairedComparison, compare
-from s1kit.metrics.points import Point, point
+from s1kit.metrics.ledger import LedgerEntry, extension_ledger, transitions
+from s1kit.metrics.points import Point, join, point
 from s1kit.metrics.scaling import Control, Scaling, control, performance, scaling
 from s1kit.metrics.summary import Metrics, summarise
 
@@ -13,6 +14,7 @@ __all__ = [
     "Anytime",
     "Control",
     "Interval",
+    "LedgerEntry",
     "Metrics",
     "PairedComparison",
     "Point",
@@ -22,8 +24,11 @@ __all__ = [
     "anytime",
     "compare",
     "control",
+    "extension_ledger",
+    "join",
     "performance",
     "point",
     "scaling",
     "summarise",
+    "transitions",
 ]
