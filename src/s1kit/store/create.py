@@ -5,11 +5,13 @@ Knows how a run is named and what it starts with. Refuses to touch an existing o
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,20 +93,21 @@ def run_name(slug: str, identity: Any) -> str:
 
 
 def _into_place(hidden: Path, root: Path, manifest: RunManifest) -> Path:
-    """Rename to the first free name; the manifest, written before, already says it."""
-    name, number = manifest.id, 1
-    while True:
+    """Rename to the first free name, which the manifest says before it happens."""
+    for number in count(1):
+        name = manifest.id if number == 1 else f"{manifest.id}-{number}"
+        if (root / name).exists():
+            continue
         write_manifest(hidden, manifest.model_copy(update={"id": name}))
         try:
-            if not (root / name).exists():
-                os.rename(hidden, root / name)
-                sync(root)
-                return root / name
-        except OSError as problem:  # somebody took the name in between: a rename never replaces a directory with files
-            if not (root / name).exists():
+            os.rename(hidden, root / name)
+            sync(root)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise cannot_write(root / name, problem) from problem
-        number += 1
-        name = f"{manifest.id}-{number}"
+            continue  # somebody took the name in between: a rename never replaces a directory with files in it
+        return root / name
+    raise AssertionError("unreachable: there is always a next number")
 
 
 def _refuse_twice(questions: Sequence[Question]) -> None:
