@@ -24,7 +24,8 @@ def people() -> Console:
     """The console for everything that is not data."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    wide = None if sys.stderr.isatty() else 120
+    return Console(stderr=True, highlight=False, width=wide)
 
 
 def data_console() -> Console:

@@ -1,0 +1,34 @@
+"""Every benchmark, one after the other; each one's JSON goes to bench/results/<name>.json and a line to the terminal.
+
+    make bench
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+NAMES = ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo")
+
+
+def main() -> None:
+    results = HERE / "results"
+    results.mkdir(exist_ok=True)
+    failed = []
+    for name in NAMES:
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            failed.append(name)
+            continue
+        (results / f"{name}.json").write_text(done.stdout)
+        print(f"{name}: {time.perf_counter() - began:.0f} s\n{done.stdout}")
+    if failed:
+        sys.exit(f"error: these failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
