@@ -12,8 +12,6 @@ from pathlib import Path
 
 from s1kit.errors import UserError
 
-from s1kit.errors import UserError
-
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """Disk full, quota used up, file size limit reached: to the person who reads the message these are one thing."""
 

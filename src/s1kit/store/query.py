@@ -99,9 +99,8 @@ def connect(where: Path | Sequence[Path]) -> duckdb.DuckDBPyConnection:
     runs = list(_open(where))
     connection = duckdb.connect(":memory:")
     _view(connection, "runs", RUNS, [(None, pa.Table.from_pylist([_run_row(run) for run in runs], RUNS))])
-    _view(
-        connection, "points", POINTS, [(None, pa.Table.from_pylist([p for run in runs for p in _points(run)], POINTS))]
-    )
+    points = pa.concat_tables([POINTS.empty_table(), *map(_points, runs)])
+    _view(connection, "points", POINTS, [(None, points)])
     _view(connection, "questions", QUESTIONS, [(run.id, pds.dataset(run.path / layout.QUESTIONS)) for run in runs])
     _view(connection, "grades", GRADES, [(run.id, pds.dataset(f)) for run in runs for f in run.grade_files().values()])
     _view(connection, "_generations", GENERATIONS, [(run.id, _generations(run)) for run in runs])
@@ -178,11 +177,18 @@ def _run_row(run: RunDir) -> dict[str, Any]:
     return row | {name: _json(getattr(m, name)) for name in ("config", "policies", "counts", "git", "hardware")}
 
 
-def _points(run: RunDir) -> Iterator[dict[str, Any]]:
-    for point in (run.metrics() or {}).get("points", ()):
-        known = {name: point.get(name) for name in POINTS.names if name not in ("run", "rest")}
-        rest = {name: value for name, value in point.items() if name not in known}
-        yield {"run": run.id, **known, "rest": _json(rest)}
+def _points(run: RunDir) -> pa.Table:
+    rows = []
+    try:
+        for point in (run.metrics() or {}).get("points", ()):
+            known = {name: point.get(name) for name in POINTS.names if name not in ("run", "rest")}
+            rest = {name: value for name, value in point.items() if name not in known}
+            rows.append({"run": run.id, **known, "rest": _json(rest)})
+        return pa.Table.from_pylist(rows, POINTS)
+    except (pa.ArrowException, AttributeError, TypeError) as problem:
+        raise StoreError(
+            f"`{run.path / layout.METRICS}`: points are not as documented: {problem}", "compute them with `s1 metrics`"
+        ) from problem
 
 
 def _json(value: Any) -> str:

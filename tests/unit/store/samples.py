@@ -140,5 +140,3 @@ def finished(root: Path, n: int = 6) -> tuple[RunDir, list[Generation]]:
         run.append_many(rows)
         run.finish()
     return RunDir.open(run.path), rows
-
-

@@ -129,9 +129,15 @@ def test_a_run_without_rows_finishes(tmp_path: Path) -> None:
 
 def test_leaving_early_marks_the_run_interrupted(tmp_path: Path) -> None:
     asked = questions(2)
-    with pytest.raises(KeyboardInterrupt), new_run(tmp_path, asked) as run:
-        run.append(small_row(asked[0]))
-        raise KeyboardInterrupt
+    run = new_run(tmp_path, asked)
+
+    def press_ctrl_c() -> None:
+        with run:
+            run.append(small_row(asked[0]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        press_ctrl_c()
     manifest = RunDir.open(run.path).manifest
     assert (manifest.status, manifest.counts["generations"]) == ("interrupted", 1)
 
