@@ -35,7 +35,9 @@ def forward(
         places = places.clamp(min=0)
         real = torch.arange(width) >= torch.tensor(pads)[:, None]
         keep = real.flatten().nonzero().squeeze(-1).to(device)
-    mask = torch.arange(view, device=device) <= places[:, None, :, None]
+    hidden = torch.arange(view, device=device) > places[:, None, :, None]
+    # additive, made once: a boolean one would be converted again in every layer
+    mask = torch.zeros(hidden.shape, dtype=model.dtype, device=device).masked_fill_(hidden, -torch.inf)
     cache.step = _step(rows, view, places, keep)
     out = model(
         input_ids=ids,
