@@ -30,6 +30,8 @@ _MARKER = re.compile(r"\banswer\b[\s*_]{0,4}(?:\bis\b[\s*_]{0,4})?[:\uff1a]|\bfi
 _PHRASE = re.compile(r"\banswer\s+is\b", re.IGNORECASE)
 _AFTER_NUMBER = re.compile(r"(?<=[\d$})*])\.\s+(?=[A-Z])")
 """A full stop behind a number or formula, and a new sentence: "25. This is" (but not "St. Petersburg")."""
+LONGEST = 1000
+"""Characters. A longer stretch is a loop or a text, and no answer; the longest reference of MATH-500 has 53."""
 _DISPLAYS = (("$$", "$$"), ("\\[", "\\]"))
 
 
@@ -43,7 +45,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """No candidate: ``rule`` says why (``none``, ``box/unterminated``, ``box/empty``, ``marker/empty``)."""
+    """No candidate: ``rule`` says why (``none``, ``box/unterminated``, ``box/empty``, ``marker/too_long``, ...)."""
 
     rule: str
 
@@ -65,8 +67,7 @@ def _from_box(text: str) -> Candidate | Missing | None:
             return Missing("box/unterminated")
     else:
         content = re.split(r"[\s$]", text[begin:], maxsplit=1)[0]
-    content = tidy(content)
-    return Candidate(content, "box") if content else Missing("box/empty")
+    return _candidate(content, "box")
 
 
 def balanced(text: str, begin: int) -> str | None:
@@ -97,18 +98,16 @@ def _from_marker(text: str) -> Candidate | Missing | None:
     line = rest.split("\n", 1)[0]
     if phrases := list(_PHRASE.finditer(line)):
         line = _first_sentence(line[phrases[-1].end() :])
-    line = tidy(_AFTER_NUMBER.split(line, maxsplit=1)[0])
-    return Candidate(line, "marker") if line else Missing("marker/empty")
+    return _candidate(_AFTER_NUMBER.split(line, maxsplit=1)[0], "marker")
 
 
-def _from_phrase(text: str) -> Candidate | None:
-    """What stands behind the last "answer is", to the end of its sentence; None where nothing does."""
+def _from_phrase(text: str) -> Candidate | Missing | None:
+    """What stands behind the last "answer is", to the end of its sentence; None where there is no such phrase."""
     phrases = list(_PHRASE.finditer(text))
     if not phrases:
         return None
     line = text[phrases[-1].end() :].strip().split("\n", 1)[0]
-    sentence = tidy(_first_sentence(line))
-    return Candidate(sentence, "phrase") if sentence else None
+    return _candidate(_first_sentence(line), "phrase")
 
 
 def _first_sentence(line: str) -> str:
@@ -118,6 +117,13 @@ def _first_sentence(line: str) -> str:
 def _bare(text: str) -> Candidate | Missing:
     """The whole text where it is one line."""
     line = text.strip()
-    if not line or "\n" in line or not tidy(line):
-        return Missing("none")
-    return Candidate(tidy(line), "bare")
+    found = Missing("none") if "\n" in line else _candidate(line, "bare")
+    return found if isinstance(found, Candidate) else Missing("none")
+
+
+def _candidate(stretch: str, source: Source) -> Candidate | Missing:
+    """The stretch, tidied, as a candidate; `Missing` where nothing is left or it is too long to be an answer."""
+    if len(stretch) > LONGEST:
+        return Missing(f"{source}/too_long")
+    text = tidy(stretch)
+    return Candidate(text, source) if text else Missing(f"{source}/empty")

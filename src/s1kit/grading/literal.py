@@ -14,6 +14,7 @@ _WRAPPERS = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|operatorname|mbox|boxed|fbox)\s*\{([^{}]*)\}"
 )
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"), ("**", "**"), ("__", "__"), ("`", "`"))
+_TRAILING_SPACE = ("~", "\\\\", "\\ ", "\\,", "\\;", "\\:", "\\!")
 _MAX_DIGITS = 4000
 """Longer digit strings are not converted: Python refuses int() above 4,300 digits, and no answer is that long."""
 
@@ -28,7 +29,8 @@ def tidy(text: str) -> str:
         before = text
         text = text.replace("\u2212", "-").strip().strip("*").strip()
         text = text.lstrip("#").rstrip(".,;:").strip()
-        text = re.sub(r"(?:\\\\|\\[ ,;:!]|~)+$", "", text)
+        while text.endswith(_TRAILING_SPACE):  # not a regular expression: "+$" takes quadratic time on a loop of blanks
+            text = text[: -1 if text.endswith("~") else -2]
         for opening, closing in _DELIMITERS:
             inner = text[len(opening) : len(text) - len(closing)]
             wrapped = len(text) > len(opening) + len(closing) and text.startswith(opening) and text.endswith(closing)

@@ -1,9 +1,9 @@
 """Worker processes that can be killed: the only place where untrusted LaTeX is parsed.
 
-Knows clocks and processes: one question per worker at a time, a wall clock per question, a new worker for every one
-that was killed or died. Refuses to know mathematics. No threads: Math-Verify guards itself with SIGALRM, which works
-in no thread, and ``2003^{2002^{2001}}`` sits in C code that no exception interrupts; a killed process is the only
-guard that holds.
+Knows clocks and processes: one pair per worker at a time, a limit of processor time and a wall clock for each, a new
+worker for every one that was killed or died. Refuses to know mathematics. No threads: Math-Verify guards itself with
+SIGALRM, which works in no thread, and ``2003^{2002^{2001}}`` sits in C code that no exception interrupts; a killed
+process is the only guard that holds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -24,11 +25,15 @@ from s1kit.grading.ruling import Comparison
 Outcome = Literal[
     "equal", "unequal", "unparsed", "gold_unparsed", "uncomparable", "memory", "recursion", "timeout", "died"
 ]
-SECONDS = 8.0
-"""Wall clock per pair. The slowest honest pair of MATH-500 takes well under a second."""
+SECONDS = 5.0
+"""Processor time per pair, so that a busy machine gives the same verdicts as an idle one. The slowest honest pair of
+MATH-500 takes well under a second."""
+WALL_FACTOR = 24.0
+"""The wall clock per pair is this many times the processor time: for a worker that waits instead of computing, and
+far enough away that a starved machine does not turn honest answers into timeouts."""
 MEBIBYTES = 1024
 """Address space per worker. Python with sympy needs about a quarter of it."""
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 """How long a new worker may take to import its libraries on a busy machine."""
 _TO_OUTCOME = frozenset({"equal", "unequal", "unparsed", "gold_unparsed", "uncomparable", "memory", "recursion"})
 
@@ -41,12 +46,12 @@ class _Worker:
     """One child process and the pair it is busy with."""
 
     def __init__(self, seconds: float, mebibytes: int) -> None:
+        self.wall = seconds * WALL_FACTOR
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "s1kit.grading.worker", str(seconds), str(mebibytes)]
+        command = [sys.executable, "-m", "s1kit.grading.worker", str(seconds), str(self.wall), str(mebibytes)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
-        self.seconds = seconds
         self.ready = False
         self.task: int | None = None
         self.deadline = time.monotonic() + START_SECONDS
@@ -57,7 +62,7 @@ class _Worker:
 
     def give(self, index: int, pair: Comparison) -> None:
         """Send one pair and start its clock. A worker that is already gone is noticed when its output ends."""
-        self.task, self.deadline = index, time.monotonic() + self.seconds
+        self.task, self.deadline = index, time.monotonic() + self.wall
         line = json.dumps({"gold": pair.gold, "answer": pair.answer}) + "\n"
         with contextlib.suppress(BrokenPipeError):
             stdin = cast(IO[bytes], self.process.stdin)
@@ -77,7 +82,8 @@ class _Worker:
 class MathVerifyPool:
     """``workers`` processes that compare pairs; a context manager. Processes start with the first comparison.
 
-    ``seconds`` is the wall clock per pair, ``mebibytes`` the address space per worker.
+    ``seconds`` is the processor time per pair (`WALL_FACTOR` times as much by the clock), ``mebibytes`` the address
+    space per worker.
     """
 
     def __init__(self, workers: int = 2, seconds: float = SECONDS, mebibytes: int = MEBIBYTES) -> None:
@@ -152,5 +158,6 @@ class MathVerifyPool:
             if not worker.ready:
                 raise WorkerStartError("a grading worker ended before it was ready: is math-verify installed?")
             if worker.task is not None:
-                outcomes[worker.task] = "died"
+                by_clock = worker.process.wait() in (-signal.SIGPROF, -signal.SIGALRM)
+                outcomes[worker.task] = "timeout" if by_clock else "died"
             self._drop(worker)

@@ -1,7 +1,8 @@
 r"""One process that compares answers with Math-Verify until its input ends. Run by `s1kit.grading.pool`, as a module.
 
 Knows Math-Verify: how to hand it bare LaTeX, gold first, and where its "equal" is not to be believed. Refuses to
-guard its own time: the parent kills it. Speaks JSON lines: ``{"gold": ..., "answer": ...}`` in, an outcome out.
+handle its own end: the kernel or the parent kills it. Speaks JSON lines: ``{"gold": ..., "answer": ...}`` in, an
+outcome out.
 
 Outcomes: ``equal``, ``unequal``, ``unparsed`` (the answer), ``gold_unparsed``, ``uncomparable`` (Math-Verify raised:
 ``1/0``), ``memory``, ``recursion``.
@@ -21,7 +22,7 @@ RELATIVE_TOLERANCE = 1e-5
 """Two numbers further apart than this share of the larger are different, whatever Math-Verify's absolute rounding
 says: it holds 1/2004! and 1/2006! for equal. 0.333333 still passes for 1/3."""
 KERNEL_GRACE = 5
-"""Seconds after the parent's own limit at which the kernel ends a worker whose parent is gone."""
+"""Wall seconds after the parent's own limit at which the kernel ends a worker whose parent is gone."""
 
 
 def in_dollars(latex: str) -> str:
@@ -78,19 +79,26 @@ def limit_memory(mebibytes: int) -> None:
 
 
 def main() -> None:
-    """``python -m s1kit.grading.worker SECONDS MEBIBYTES``: serve until standard input ends."""
-    seconds, mebibytes = float(sys.argv[1]), int(sys.argv[2])
+    """``python -m s1kit.grading.worker SECONDS WALL MEBIBYTES``: serve until standard input ends.
+
+    A pair that takes more than SECONDS of processor time or WALL seconds in all ends the process by signal, with the
+    default action: the kernel acts also where C code would let no handler run.
+    """
+    seconds, wall, mebibytes = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     limit_memory(mebibytes)
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever a library prints must not be read as an outcome
     import math_verify  # noqa: F401 - pay for the import before the first clock starts
 
     replies.write("ready\n")
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
     for line in sys.stdin:
-        signal.alarm(int(seconds) + KERNEL_GRACE)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, wall + KERNEL_GRACE)
         outcome = answer_line(line)
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         replies.write(outcome + "\n")
 
 

@@ -72,3 +72,11 @@ def test_number_reads_plain_numbers_only() -> None:
     assert number("-0.50") == number("-.5")
     assert number("1/2") is None
     assert number("9" * 5000) is None
+
+
+@pytest.mark.parametrize("source", ["\\boxed{%s}", "Answer: %s", "the answer is %s", "%s"])
+def test_a_stretch_too_long_for_an_answer_is_none(source: str) -> None:
+    assert isinstance(extract(source % ("12 " * 333)), Candidate)
+    found = extract(source % ("12 " * 334))
+    assert isinstance(found, Missing)
+    assert found.rule in ("box/too_long", "marker/too_long", "phrase/too_long", "none")
