@@ -158,6 +158,8 @@ class RunDir:
         for row in generations:
             self._refuse_stray(row, fresh)
             fresh.add(row.key)
+        if not fresh:
+            return
         if self._journal is None:
             if self.manifest.status == "finished":
                 raise StoreError(f"`{self.path}` is finished", "a row can only be added to a run that is not")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,70 +70,103 @@ def test_a_line_damaged_in_the_middle_is_an_error_with_its_number(tmp_path: Path
     assert not is_locked(path), "a refused resume gives the lock back"
 
 
-WRITER = """
-    import sys
+FORKER = """
+    import os, sys, traceback
     from samples import *
-    from pathlib import Path
-    path, n, moment = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+
+    path, n = Path(sys.argv[1]), int(sys.argv[2])
     rows = [small_row(q, n=200) for q in questions(n)]
-    if moment == "before resume":
-        print("ready", flush=True)
-    run, notes = RunDir.resume(path, CONFIG, non_output=NON_OUTPUT)
-    if moment == "before append":
-        print("ready", flush=True)
-    with run:
-        todo = [row for row in rows if row.key not in run.done]
-        for i in range(0, len(todo), 3):
-            run.append_many(todo[i : i + 3])
-        run.finish()
+
+    def write():
+        run, notes = RunDir.resume(path, CONFIG, non_output=NON_OUTPUT)
+        with run:
+            todo = [row for row in rows if row.key not in run.done]
+            for i in range(0, len(todo), 3):
+                run.append_many(todo[i : i + 3])
+            run.finish()
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                write()
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
 
 
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path: Path) -> None:
-    n, source, kills = 900, random.Random(5), 0
+    """One process imports everything, and forks a writer to be killed whenever it is told to."""
+    n, source, kills = 600, random.Random(5), 0
     asked = questions(n)
     with new_run(tmp_path, asked) as run:
         path = run.path
     seen: list[int] = []
-    while kills < 20:
-        early = source.random() < 0.3
-        child = start(WRITER, path, n, "before resume" if early else "before append")
-        time.sleep(source.uniform(0.0, 0.1 if early else 0.03))
-        child.send_signal(signal.SIGKILL)
-        assert child.wait() in (-signal.SIGKILL, 0)
-        kills += child.returncode == -signal.SIGKILL
-        if child.returncode == 0:  # done before the kill: begin again with the rows of the second half gone
-            forget_half(path, asked)
-        assert summary(path).status in ("killed", "finished", "interrupted")
-        seen.append(summary(path).rows or 0)
-    child = start(WRITER, path, n, "before resume")
-    assert child.wait(60) == 0
+    with start(FORKER, path, n) as forker:
+        while kills < 20:
+            code = killed_writer(forker, path, source)
+            assert code in (-signal.SIGKILL, 0)
+            kills += code == -signal.SIGKILL
+            state = summary(path)
+            assert state.status in ("killed", "finished", "interrupted")
+            seen.append(state.rows or 0)
+            if state.status == "finished":  # the kill came too late: begin again with a part of the rows
+                keep_only(path, source.randrange(n // 2))
+        assert killed_writer(forker, path, None) == 0
     rows = list(RunDir.open(path).generations())
     assert rows == [small_row(q, n=200) for q in asked], "equal to an undisturbed run, no key twice"
     assert RunDir.open(path).manifest.counts == {"questions": n, "generations": n, "errors": 0}
     assert len(set(seen)) > 5, "the kills hit runs of different lengths"
 
 
+def killed_writer(forker: subprocess.Popen[str], path: Path, source: random.Random | None) -> int:
+    """Exit code of a writer, killed early by the clock or later by the size of the journal (None: left alone)."""
+    assert forker.stdin is not None
+    assert forker.stdout is not None
+    print("go", file=forker.stdin, flush=True)
+    pid = int(forker.stdout.readline())
+    if source is not None:
+        if source.random() < 0.3:
+            time.sleep(source.uniform(0.0, 0.05))
+        else:
+            target = size(path) + source.randrange(100_000)
+            while (path / "generations.jsonl").exists() and size(path) < target:
+                time.sleep(0.0005)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return int(forker.stdout.readline())
+
+
+def size(path: Path) -> int:
+    journal = path / "generations.jsonl"
+    return journal.stat().st_size if journal.exists() else 0
+
+
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """A process running ``script``, which has said that it is ready."""
+    """A process running ``script``, which has said that it is ready. Use it as a context manager."""
     here = Path(__file__)
     child = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
         env={"PYTHONPATH": f"{here.parents[3] / 'src'}:{here.parent}", "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert child.stdout is not None
-    with child.stdout as out:
-        assert out.readline() == "ready\n"
+    assert child.stdout.readline() == "ready\n"
     return child
 
 
-def forget_half(path: Path, asked: list[Any]) -> None:
-    with RunDir.open(path)._writing():
-        rows = list(RunDir.open(path).generations())[: len(asked) // 2]
-        (path / "generations.parquet").unlink()
-        (path / "generations.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in rows))
+def keep_only(path: Path, n: int) -> None:
+    """As if the run had been interrupted after ``n`` rows."""
+    rows = list(RunDir.open(path).generations())[:n]
+    (path / "generations.parquet").unlink()
+    (path / "generations.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in rows))
 
 
 class Killed(BaseException):
@@ -147,19 +183,19 @@ def test_a_crash_at_any_system_call_leaves_a_run_that_can_be_resumed(
     asked = questions(4)
     bad = small_row(asked[0], ended="error", error="the engine fell over")
     wanted = [small_row(q) for q in asked]
+    with new_run(tmp_path, asked) as run:
+        run.append_many([bad, wanted[1]] if state == "running" else [bad, *wanted[1:]])
+        if state != "running":
+            run.finish()
     for step in range(1, 200):
-        root = tmp_path / str(step)
-        with new_run(root, asked) as run:
-            run.append_many([bad, wanted[1]] if state == "running" else [bad, *wanted[1:]])
-            if state != "running":
-                run.finish()
-        crashed = crash_after(step, monkeypatch, lambda path=run.path: complete(path, wanted))  # type: ignore[misc]
-        assert [row for row in RunDir.open(run.path).generations() if row.question_id == asked[1].id] == [wanted[1]]
-        complete(run.path, wanted)
-        reader = RunDir.open(run.path)
+        path = Path(shutil.copytree(run.path, tmp_path / "copies" / str(step)))
+        crashed = crash_after(step, monkeypatch, functools.partial(complete, path, wanted))
+        assert [row for row in RunDir.open(path).generations() if row.question_id == asked[1].id] == [wanted[1]]
+        complete(path, wanted)
+        reader = RunDir.open(path)
         assert list(reader.generations()) == wanted
         assert reader.manifest.status == "finished"
-        assert not [p for p in run.path.iterdir() if p.name.endswith((".tmp", ".jsonl"))]
+        assert not [p for p in path.iterdir() if p.name.endswith((".tmp", ".jsonl"))]
         if not crashed:
             assert step > 15, "the steps were really counted"
             return
@@ -289,12 +325,11 @@ def test_a_second_writer_is_refused_while_the_first_lives(tmp_path: Path) -> Non
         print("ready", flush=True)
         time.sleep(60)
     """
-    first = start(script, path)
-    with pytest.raises(StoreError, match=rf"is being written by process {first.pid}\nhint: wait for it"):
-        resume(path)
-    assert summary(path).status == "running"
-    first.kill()
-    first.wait()
+    with start(script, path) as first:
+        with pytest.raises(StoreError, match=rf"is being written by process {first.pid}\nhint: wait for it"):
+            resume(path)
+        assert summary(path).status == "running"
+        first.kill()
     assert summary(path).status == "killed"
     run, _ = resume(path)
     with run:
@@ -310,12 +345,12 @@ def test_a_forked_worker_does_not_keep_the_lock(tmp_path: Path) -> None:
         from samples import *
         run, _ = RunDir.resume(Path(sys.argv[1]), CONFIG, non_output=NON_OUTPUT)
         if os.fork() == 0:
-            time.sleep(20)
+            sys.stdin.read()  # until the test lets go of the pipe
             os._exit(0)
         print("ready", flush=True)
         time.sleep(60)
     """
-    first = start(script, path)
-    first.kill()
-    first.wait()
-    resume(path)[0].close()
+    with start(script, path) as first:
+        first.kill()
+        first.wait()
+        resume(path)[0].close()
