@@ -75,7 +75,7 @@ def sample(logits: torch.Tensor, draws: Sequence[Draw]) -> list[int | None]:
 def _penalise(logits: torch.Tensor, draws: Sequence[Draw]) -> None:
     for i, draw in enumerate(draws):
         if draw.sampling.frequency_penalty:
-            counts = torch.bincount(torch.tensor(draw.context), minlength=logits.shape[-1])
+            counts = torch.bincount(torch.tensor(draw.context, dtype=torch.int64), minlength=logits.shape[-1])
             logits[i] -= draw.sampling.frequency_penalty * counts.to(logits.device, logits.dtype)
 
 
