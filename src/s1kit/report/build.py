@@ -24,7 +24,7 @@ from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade
 
 PAGE = "index.html"
-WIDE, NARROW = (760, 340), (330, 270)
+SIZES = {"wide": (860, 360), "narrow": (330, 270)}
 """Plotting areas in pixels: two drawings, so that names stay readable on a telephone."""
 
 
@@ -93,7 +93,7 @@ def _context(run: RunDir, metrics: Metrics, points: list[Marked], decode: Decode
         "command": _command(run.path),
         "run_facts": run_facts(manifest, metrics),
         "facts": facts(metrics),
-        "charts": [curve_svg(points, WIDE, "wide"), curve_svg(points, NARROW, "narrow")],
+        "charts": [curve_svg(points, size, name) for name, size in SIZES.items()],
         "caption": caption(points, metrics.natural),
         "marks": [mark for mark in (*CURVE, "placebo", "fresh", "unforced") if any(m.mark == mark for m in points)],
         "heads": POINT_HEADS,
@@ -101,7 +101,7 @@ def _context(run: RunDir, metrics: Metrics, points: list[Marked], decode: Decode
         "ledger": ledger_rows(metrics, points),
         "trigger": trigger_sentence(manifest),
         "anytime": anytime,
-        "anytime_charts": [] if anytime is None else [anytime_svg(anytime, WIDE, "wide"), anytime_svg(anytime, NARROW, "narrow")],
+        "anytime_charts": [anytime_svg(anytime, size, name) for name, size in SIZES.items()] if anytime else [],
         "notes": metrics.notes,
         "traces": shown,
         "n_questions": metrics.n_questions,

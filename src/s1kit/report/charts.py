@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -178,10 +179,24 @@ def _names(points: Sequence[Marked], area: Frame) -> list[Layer]:
     letters = max(8, area.width // 26)
     dots = [Dot(*area.pixel(m.point.thinking_mean, m.accuracy), one_line(m.point.label, letters)) for m in ordered]
     texts: dict[tuple[str, str], list[tuple[float, float, str]]] = {}
-    for m, dot, spot in zip(ordered, dots, place(dots, area.width, area.height), strict=True):
+    for m, dot, spot in zip(ordered, dots, place(dots, area.width, area.height, _along(points, area)), strict=True):
         if spot is not None:
             texts.setdefault((spot.align, _SHAPES[m.mark][1]), []).append((spot.x, spot.y, dot.name))
     return [_text(rows, align, colour, area) for (align, colour), rows in texts.items()]
+
+
+def _along(points: Sequence[Marked], area: Frame) -> list[tuple[float, float]]:
+    """Pixels along the curve and the whiskers, every few pixels: names should not cover them."""
+    curve = [area.pixel(m.point.thinking_mean, m.accuracy) for m in points if m.mark in CURVE]
+    lines = list(pairwise(curve))
+    for m in points:
+        if m.mark not in CURVE:
+            lines.append((area.pixel(m.point.thinking_mean, m.low), area.pixel(m.point.thinking_mean, m.high)))
+    found = []
+    for (x0, y0), (x1, y1) in lines:
+        steps = max(1, round(math.hypot(x1 - x0, y1 - y0) / 5))
+        found += [(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps) for step in range(steps + 1)]
+    return found
 
 
 def _text(rows: list[tuple[float, float, str]], align: str, colour: str, area: Frame) -> Layer:
@@ -189,7 +204,8 @@ def _text(rows: list[tuple[float, float, str]], align: str, colour: str, area: F
     for x, y, name in rows:
         at = area.data(x, y)
         values.append({"x": at[0], "y": at[1], "name": name})
-    mark = {"type": "text", "align": align, "baseline": "middle", "fontSize": 11, "color": COLOURS[colour], "font": FONT}
+    style = {"baseline": "middle", "fontSize": 11, "font": FONT}
+    mark = {"type": "text", "align": align, "color": COLOURS[colour], **style}
     return _layer(values, mark, area, text={"field": "name", "type": "nominal"})
 
 

@@ -35,23 +35,27 @@ class Placed:
 _Box = tuple[float, float, float, float]
 
 
-def place(dots: Sequence[Dot], width: float, height: float) -> list[Placed | None]:
+def place(
+    dots: Sequence[Dot], width: float, height: float, avoid: Sequence[tuple[float, float]] = ()
+) -> list[Placed | None]:
     """For each dot the least crowded of eight spots around it; None where every one would cover another name.
 
-    Greedy, in the given order: put the most important first.
+    Greedy, in the given order: put the most important first. ``avoid`` are pixels better not covered: lines.
     """
     taken: list[_Box] = []
+    lines = [(x - 1, y - 1, x + 1, y + 1) for x, y in avoid]
     points = [(dot.x - 4, dot.y - 4, dot.x + 4, dot.y + 4) for dot in dots]
     placed: list[Placed | None] = []
     for dot in dots:
         best: tuple[float, Placed, _Box] | None = None
         for rank, spot in enumerate(_spots(dot)):
             box = _box(spot, dot.name)
-            cost = rank * 0.5 + 6 * sum(_overlap(box, other) > 0 for other in points) + 40 * _outside(box, width, height)
+            cost = rank * 0.5 + 6 * sum(_overlap(box, other) > 0 for other in points)
+            cost += 40 * _outside(box, width, height) + sum(_overlap(box, other) > 0 for other in lines)
             cost += 100 * sum(_overlap(box, other) > 0 for other in taken)
             if best is None or cost < best[0]:
                 best = (cost, spot, box)
-        if best is None or best[0] >= 100:
+        if best is None or best[0] >= 90:
             placed.append(None)
             continue
         placed.append(best[1])

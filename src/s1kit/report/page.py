@@ -111,7 +111,7 @@ def _scaling(metrics: Metrics) -> Fact:
         if side is not None:
             value = f"{signed(side.value)} {_span(side)}".rstrip() if side.value is not None else "too few points"
             lines.append(f"{name} the natural end: {side.refused or value}")
-    meaning = "Mean slope between all pairs of points, in percentage points of accuracy per doubling of thinking tokens."
+    meaning = "Mean slope between all pairs of points: points of accuracy per doubling of thinking tokens."
     interval = whole.refused or _span(whole)
     return Fact("Scaling", signed(whole.value), "points per doubling", interval, tuple(lines), meaning)
 
@@ -234,7 +234,9 @@ def _engine(*parts: str | None) -> str:
 def _sampling(value: Any) -> str | None:
     if not isinstance(value, dict) or "temperature" not in value:
         return None
-    return "greedy" if not value["temperature"] else f"temperature {value['temperature']}, top-p {value.get('top_p', 1)}"
+    if not value["temperature"]:
+        return "greedy"
+    return f"temperature {value['temperature']}, top-p {value.get('top_p', 1)}"
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ anything, so they are shown as text, never as markup or control sequences.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from rich.table import Table
@@ -73,7 +74,7 @@ def _cell(area: Frame, tokens: float, accuracy: float) -> tuple[int, int]:
 
 def _connect(grid: list[list[str]], curve: Sequence[Marked], area: Frame) -> None:
     """Dots from each point of the curve to the next."""
-    for left, right in zip(curve, curve[1:], strict=False):
+    for left, right in pairwise(curve):
         (x0, y0), (x1, y1) = (_cell(area, m.point.thinking_mean, m.accuracy) for m in (left, right))
         steps = max(x1 - x0, abs(y1 - y0), 1)
         for step in range(1, steps):
@@ -127,7 +128,8 @@ def _legend(points: Sequence[Marked], width: int) -> list[str]:
 
 def points_table(metrics: Metrics, policies: Policies | None = None) -> Table:
     """The points, one a line, by rising mean thinking tokens."""
-    table = _table("policy", "accuracy", "95% interval", "thinking", "p95", "answer", "cut off", "no answer", "looped", "paid")
+    heads = ("thinking", "p95", "answer", "cut off", "no answer", "looped", "paid")
+    table = _table("policy", "accuracy", "95% interval", *heads)
     for row in point_rows(marked(metrics, policies)):
         thinking, _, p95, answer, cutoff, no_answer, looped, _, paid = row.cells
         cells = (row.accuracy, row.interval, thinking, p95, answer, cutoff, no_answer, looped, paid)

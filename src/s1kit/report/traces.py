@@ -125,9 +125,7 @@ def pieces(generation: Generation, decode: Decode | None = None) -> list[Piece]:
         parts = (generation.thinking_text, generation.answer_text)
         notes = ("", "answer")
         return [Piece(text, note=note) for text, note in zip(parts, notes, strict=True) if text or note]
-    return [
-        _piece(segment, text) for segment, text in zip(generation.segments, texts, strict=True) if text is not None
-    ]
+    return [_piece(segment, text) for segment, text in zip(generation.segments, texts, strict=True) if text is not None]
 
 
 def _segment_text(generation: Generation, segment: Segment, decode: Decode | None) -> str | None:
@@ -146,8 +144,6 @@ def _piece(segment: Segment, text: str) -> Piece:
 
 
 def _fit(parts: Sequence[Piece], limit: int) -> tuple[Piece, ...]:
-    """The pieces within ``limit`` bytes: what was forced is short and stays whole longest, stretches of the model share."""
+    """The pieces within ``limit`` bytes: what was forced is short and stays whole longest."""
     given = shares([weight(part.text) if len(part.text) <= limit else limit + 1 for part in parts], limit)
-    return tuple(
-        Piece(shorten(part.text, room), part.why, part.note) for part, room in zip(parts, given, strict=True)
-    )
+    return tuple(Piece(shorten(part.text, room), part.why, part.note) for part, room in zip(parts, given, strict=True))
