@@ -22,6 +22,7 @@ from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
 from s1kit.policies import BudgetForcing, Sampling, Unforced, row_seed
+from s1kit.store.rules import split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import EngineInfo, Generation, Grade, Question, Role
 
@@ -223,14 +224,8 @@ def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
 def with_text(generation: Generation, job: Job) -> Generation:
     """The generation with its two phases decoded for readers and graders."""
     decode = job.points[0].plan.format.tokenizer.decode
-    tokens = generation.token_ids or ()
-
-    def text(*why: str) -> str:
-        return decode([t for s in generation.segments if s.why in why for t in tokens[s.start : s.end]])
-
-    return generation.model_copy(
-        update={"thinking_text": text("think", "nudge"), "answer_text": text("cutoff", "answer")}
-    )
+    thinking, answer = split_tokens(generation)
+    return generation.model_copy(update={"thinking_text": decode(thinking), "answer_text": decode(answer)})
 
 
 def grade_run(run: RunDir, grader: str = "default", workers: int = 2) -> list[Grade]:

@@ -65,13 +65,13 @@ def questions(
 @app.command("traces")
 def traces(
     limit: Annotated[int, typer.Option(help="How many.")] = 5,
-    seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which ones; the shipped model saw those of 1.")] = 1,
     as_json: o.Json = False,
 ) -> None:
     """What the noisy teacher writes: a quick look, and sometimes "Wait" and a careful second one."""
-    from s1kit.nano.traces import write_pairs
+    from s1kit.nano.traces import load
 
-    for question, trace in write_pairs(limit, seed):
+    for question, trace in load(limit, seed):
         if as_json:
             print(trace.model_dump_json())
         else:
@@ -95,11 +95,15 @@ def pretrain(
     from s1kit.nano.pretrain import pretrain as run
     from s1kit.nano.stream import Plan
 
-    limit = {} if tokens is None else {"tokens": tokens}
     config = PretrainConfig(
-        out=out, plan=Plan(seed=seed), minutes=minutes, start=start, threads=threads,
-        command="s1 " + " ".join(sys.argv[1:]), **limit,
-    )  # fmt: skip
+        out=out,
+        plan=Plan(seed=seed),
+        minutes=minutes,
+        tokens=1 << 60 if tokens is None else tokens,
+        start=start,
+        threads=threads,
+        command="s1 " + " ".join(sys.argv[1:]),
+    )
     say(f"pretraining into {out}; the log is {out / 'log.jsonl'}")
     run(config)
     print(out)

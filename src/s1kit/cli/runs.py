@@ -47,6 +47,8 @@ def show(run: o.RunPath) -> None:
 @app.command("verify")
 def verify(run: o.RunPath, as_json: o.Json = False) -> None:
     """Derive everything again: hashes, segments, budgets, metrics. Exit code 1 where something does not hold."""
+    from dataclasses import asdict
+
     from s1kit.cli.console import FAILED, data_console, print_json, say
     from s1kit.cli.running import decoder_of
     from s1kit.evaluate import compute_metrics
@@ -57,7 +59,7 @@ def verify(run: o.RunPath, as_json: o.Json = False) -> None:
     opened = RunDir.open(run)
     findings = check(opened, decode=decoder_of(opened), recompute=lambda r: compute_metrics(r).model_dump(mode="json"))
     if as_json:
-        print_json([f.model_dump(mode="json") for f in findings])
+        print_json([asdict(f) for f in findings])
     else:
         console = data_console()
         for f in findings:

@@ -7,7 +7,7 @@ again from tokens and segments. A rule yields one message per violation and noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,15 +34,25 @@ class Terms:
 
     policy: Unforced | BudgetForcing | None
     think_stops: frozenset[int]
+    caps: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """(question, sample) -> thinking tokens of the row that ``equal_to`` refers to."""
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Terms:
-        """From a policy's entry in the manifest."""
+    def of(cls, entry: Mapping[str, Any], caps: Mapping[str, Mapping[tuple[str, int], int]] | None = None) -> Terms:
+        """From a policy's entry in the manifest; ``caps`` holds thinking tokens by policy id, question and sample."""
         try:
             policy = _POLICY.validate_python(entry.get("policy"))
         except ValidationError:
             policy = None
-        return cls(policy, frozenset(i for i in entry.get("think_stops") or () if isinstance(i, int)))
+        stops = frozenset(i for i in entry.get("think_stops") or () if isinstance(i, int))
+        other = policy.equal_to if isinstance(policy, BudgetForcing) else None
+        return cls(policy, stops, (caps or {}).get(other, {}) if other else {})
+
+    def limit(self, row: Generation) -> int | None:
+        """The most thinking tokens that this row may have."""
+        own = self.forcing.max_thinking if self.forcing else None
+        limits = [limit for limit in (own, self.caps.get((row.question_id, row.sample))) if limit is not None]
+        return min(limits, default=None)
 
     @property
     def forcing(self) -> BudgetForcing | None:
@@ -54,13 +64,15 @@ Rule = Callable[[Generation, Terms], Iterator[str]]
 
 
 def split_tokens(row: Generation) -> tuple[list[int], list[int]]:
-    """``(thinking, answer)`` ids: think and nudge segments, and answer segments. ``thinking_text`` and ``answer_text``
-    are the decoding of these two."""
-    parts: dict[str, list[int]] = {"think": [], "answer": []}
+    """``(thinking, answer)`` ids: think and nudge segments; cut-off suffix and answer segments, since the model's
+    answer goes on from the suffix. ``thinking_text`` and ``answer_text`` are the decoding of these two."""
+    thinking: list[int] = []
+    answer: list[int] = []
+    where = {"think": thinking, "nudge": thinking, "cutoff": answer, "answer": answer}
     for s in row.segments:
-        if s.why in ("think", "nudge", "answer"):
-            parts["answer" if s.why == "answer" else "think"].extend(_ids(row, s))
-    return parts["think"], parts["answer"]
+        if s.why in where:
+            where[s.why].extend(_ids(row, s))
+    return thinking, answer
 
 
 def tiling(row: Generation, terms: Terms) -> Iterator[str]:
@@ -94,7 +106,7 @@ def budget(row: Generation, terms: Terms) -> Iterator[str]:
     policy = terms.forcing
     if policy is None:
         return
-    limit, used = policy.max_thinking, row.n_thinking
+    limit, used = terms.limit(row), row.n_thinking
     if limit is not None and used > limit:
         yield f"{used} thinking tokens, max_thinking is {limit}"
     if limit is not None and used == limit and row.ended not in ("cutoff", "error"):

@@ -176,7 +176,8 @@ def _questions(run: RunDir, report: _Report) -> None:
 
 def _rows(run: RunDir, report: _Report, decode: Decode | None) -> None:
     known = {row["id"] for row in read_parquet(run.path / layout.QUESTIONS, ["id"])}
-    terms = {name: Terms.of(entry) for name, entry in run.manifest.policies.items()}
+    caps = _caps(run)
+    terms = {name: Terms.of(entry, caps) for name, entry in run.manifest.policies.items()}
     keys: set[layout.Key] = set()
     blind, errors = 0, 0
     for row in run.generations():
@@ -203,6 +204,17 @@ def _rows(run: RunDir, report: _Report, decode: Decode | None) -> None:
         report.add("tokens", "unverifiable", "generations", message)
     _complete(run, report, keys, known)
     _counts(run, report, {"questions": len(known), "generations": len(keys), "errors": errors})
+
+
+def _caps(run: RunDir) -> dict[str, dict[tuple[str, int], int]]:
+    """Thinking tokens of the rows that an ``equal_to`` policy refers to, by policy id, question and sample."""
+    named = {entry.get("policy", {}).get("equal_to") for entry in run.manifest.policies.values()} - {None}
+    caps: dict[str, dict[tuple[str, int], int]] = {name: {} for name in named}
+    if named:
+        for row in run.generations():
+            if row.policy_id in named:
+                caps[row.policy_id][row.question_id, row.sample] = row.n_thinking
+    return caps
 
 
 def _row(row: Generation, terms: Terms, decode: Decode | None) -> Iterator[tuple[str, str]]:
