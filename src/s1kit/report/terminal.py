@@ -127,33 +127,35 @@ def _legend(points: Sequence[Marked], width: int) -> list[str]:
 
 
 def points_table(metrics: Metrics, policies: Policies | None = None) -> Table:
-    """The points, one a line, by rising mean thinking tokens."""
-    heads = ("thinking", "p95", "answer", "cut off", "no answer", "looped", "paid")
-    table = _table("policy", "accuracy", "95% interval", *heads)
+    """The points, one a line, by rising mean thinking tokens; fits 80 columns."""
+    table = _table(
+        "policy", "accu-\nracy", "95%\ninterval", "think-\ning", "p95", "cut\noff", "no\nanswer", "looped", "paid"
+    )
     for row in point_rows(marked(metrics, policies)):
-        thinking, _, p95, answer, cutoff, no_answer, looped, _, paid = row.cells
-        cells = (row.accuracy, row.interval, thinking, p95, answer, cutoff, no_answer, looped, paid)
-        table.add_row(_name(row.mark, row.label), *cells)
+        thinking, _, p95, _, cutoff, no_answer, looped, _, paid = row.cells
+        table.add_row(
+            _name(row.mark, row.label), row.accuracy, row.interval, thinking, p95, cutoff, no_answer, looped, paid
+        )
     return table
 
 
 def ledger_table(metrics: Metrics, policies: Policies | None = None) -> Table:
-    """What each "Wait" changed, with its controls."""
-    heads = ("wrong→right", "right→wrong", "points", "95% interval", "McNemar p", "detectable", "")
-    table = _table("policy", "against", *heads)
-    table.columns[1].justify = "left"
+    """What each "Wait" changed, with its controls; fits 80 columns."""
+    heads = ("wrong→\nright", "right→\nwrong", "points", "95%\ninterval", "McNemar\np", "detect-\nable", "")
+    table = _table("policy", *heads)
     for row in ledger_rows(metrics, marked(metrics, policies)):
         entry = row.entry
+        if row.group:
+            table.add_row(Text(one_line(row.group, 40), style="dim"))
         moves = (str(entry.wrong_to_right), str(entry.right_to_wrong))
-        against = Text(one_line(entry.baseline_label, 24))
         numbers = (*moves, row.difference, row.interval, row.p, row.mdd, row.reading)
-        table.add_row(_name(row.mark, entry.label), against, *(Text(number) for number in numbers))
+        table.add_row(_name(row.mark, entry.label), *(Text(number) for number in numbers))
     return table
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(first, overflow="fold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column(first, overflow="fold", vertical="top")
     for head in others:
         table.add_column(head, justify="right", no_wrap=True)
     return table
