@@ -62,23 +62,26 @@ def write_scripts(engine: HFEngine, count: int, stretches: int, length: int, ans
     """Choose stops: in a free run, the first token after ``length`` that has not occurred in its stretch."""
     rng = np.random.default_rng(1)
     vocab = engine.tokenizer.vocab_size
-    scripts = []
-    for i in range(count):
-        ids = tuple(rng.integers(0, vocab, rng.integers(20, 81)).tolist())
-        script, context = Script(f"row{i}", ids, i), ids
-        for turn in range(stretches):
-            sampling = Sampling(temperature=1.0, seed=i)
-            engine.submit(Request(f"free{i}", context, 2 * length, sampling=sampling, continues=f"free{i}"))
-            free = engine.collect()[0].tokens
-            at = next(k for k in range(length, len(free)) if free[k] not in free[:k])
-            forced = tuple(rng.integers(0, vocab, NUDGE if turn < stretches - 1 else CLOSING).tolist())
-            script.stops.append(free[at])
-            script.forced.append(forced)
-            script.drawn += at
-            context = (*context, *free[:at], *forced)
-        script.drawn += answer
-        script.sequence = len(context) - len(ids) + answer
-        scripts.append(script)
+    prompts = [tuple(rng.integers(0, vocab, rng.integers(20, 81)).tolist()) for _ in range(count)]
+    scripts = [Script(f"row{i}", ids, i) for i, ids in enumerate(prompts)]
+    contexts = {s.name: s.prompt for s in scripts}
+    for turn in range(stretches):
+        for s in scripts:
+            sampling = Sampling(temperature=1.0, seed=s.seed)
+            engine.submit(Request(s.name, contexts[s.name], 2 * length, sampling=sampling, continues=s.name))
+        free: dict[str, tuple[int, ...]] = {}
+        while chunks := engine.collect():
+            free |= {chunk.request_id: chunk.tokens for chunk in chunks}
+        for s in scripts:
+            ids = free[s.name]
+            at = next(k for k in range(length, len(ids)) if ids[k] not in ids[:k])
+            s.stops.append(ids[at])
+            s.forced.append(tuple(rng.integers(0, vocab, NUDGE if turn < stretches - 1 else CLOSING).tolist()))
+            s.drawn += at
+            contexts[s.name] += ids[:at] + s.forced[-1]
+    for s in scripts:
+        s.drawn += answer
+        s.sequence = len(contexts[s.name]) - len(s.prompt) + answer
     return scripts
 
 

@@ -40,11 +40,14 @@ def build(
     context: int = 256,
     seed: int = 0,
 ) -> Path:
-    """Write config, weights and tokenizer to ``folder``; return it. ``vocab`` counts the tokenizer's ids."""
+    """Write config, weights and tokenizer to ``folder``; return it.
+
+    ``vocab`` counts the model's ids less the padding; the tokenizer has fewer where its few words give no more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     size = _write_tokenizer(folder, vocab)
     config = Qwen2Config(
-        vocab_size=size + PADDING,
+        vocab_size=max(size, vocab) + PADDING,
         hidden_size=hidden,
         intermediate_size=hidden * 3,
         num_hidden_layers=layers,
