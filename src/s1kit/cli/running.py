@@ -28,7 +28,9 @@ def explain(settings: Sequence[Setting]) -> None:
     """Every value and where it came from."""
     from rich.table import Table
 
-    table = Table("setting", "value", "from", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 2))
+    for name in ("setting", "value", "from"):
+        table.add_column(name, overflow="fold")  # never shortened: it is there to be read in full
     for setting in settings:
         table.add_row(setting.key, repr(setting.value), setting.origin)
     people().print(table)

@@ -22,9 +22,9 @@ def train(
     from s1kit.cli.console import say
     from s1kit.cli.running import explain as show_settings
     from s1kit.config import load
-    from s1kit.train.nano import NanoSftConfig, run
+    from s1kit.train.recipe import TrainConfig, run
 
-    config, settings = load(NanoSftConfig, recipe, None, tuple(sets or ()))
+    config, settings = load(TrainConfig, recipe, None, tuple(sets or ()))
     if explain:
         show_settings(settings)
     done = run(config)

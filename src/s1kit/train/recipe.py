@@ -1,0 +1,90 @@
+"""A fine-tuning run from a recipe: traces to rows to weights to manifest.
+
+Knows where traces come from and what the manifest says. Refuses to know the loss, the schedule and TRL: ``sft`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from s1kit.errors import UserError
+from s1kit.formats import load_format
+from s1kit.nano.shipped import resolve_model
+from s1kit.nano.traces import load as nano_traces
+from s1kit.store.manifest import environment
+from s1kit.tokenizer import Tokenizer
+from s1kit.train.rows import RowError, build_rows
+from s1kit.train.sft import Finetuned, SftConfig, finetune
+from s1kit.types import Question, Record, Trace, canonical_json, sha256_hex
+
+
+class TrainConfig(Record):
+    """``s1 train``: the paper's recipe (section 3) where nothing else is said; the learning rate is the model's size's."""
+
+    base: str = "nano-base"
+    """Folder or hub id; ``nano-base`` ships with s1kit."""
+    out: str = "nano-runs/s1"
+    data: str = "nano_traces"
+    """The nano teacher's traces, or a JSONL file whose rows hold ``question`` (or text), ``thinking`` and ``answer``."""
+    size: Annotated[int, Field(strict=True, gt=0)] = 1000
+    data_seed: int = 1
+    format: str = "s1"
+    max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
+    """A longer row is refused; nothing is ever truncated."""
+    epochs: float = Field(default=5, gt=0)
+    batch_size: Annotated[int, Field(strict=True, gt=0)] = 16
+    accumulate: Annotated[int, Field(strict=True, gt=0)] = 1
+    learning_rate: float = Field(default=1e-5, gt=0)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    seed: int = 0
+
+
+def run(config: TrainConfig) -> Finetuned:
+    """Train, save weights and tokenizer, and write ``manifest.json`` beside them. Raises UserError for unusable rows."""
+    base = resolve_model(config.base)
+    form = load_format(config.format).resolve(Tokenizer.load(base))
+    try:
+        rows = build_rows(_pairs(config), form, max_tokens=config.max_tokens)
+    except RowError as error:
+        raise UserError(str(error)) from error
+    shared = {"epochs", "batch_size", "accumulate", "learning_rate", "warmup", "weight_decay", "seed"}
+    done = finetune(SftConfig(base=Path(base), out=Path(config.out), **config.model_dump(include=shared)), rows)
+    facts: dict[str, Any] = {
+        "kind": "sft",
+        "command": "s1 " + " ".join(sys.argv[1:]),
+        "recipe": config.model_dump(mode="json"),
+        "data_sha256": sha256_hex(canonical_json([row.model_dump(mode="json") for row in rows])),
+        "rows": done.rows,
+        "tokens_per_epoch": done.tokens,
+        "seconds": round(done.seconds, 1),
+        "loss_curve": done.losses,
+        **environment(),
+    }
+    (done.out / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return done
+
+
+def _pairs(config: TrainConfig) -> list[tuple[Question, Trace]]:
+    if config.data == "nano_traces":
+        return nano_traces(config.size, config.data_seed)
+    path = Path(config.data)
+    if not path.is_file():
+        raise UserError(f"no training data {path}\nhint: nano_traces, or a JSONL file with question, thinking and answer")
+    lines = path.read_text(encoding="utf-8").splitlines()[: config.size]
+    return [_pair(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _pair(line: str, where: str) -> tuple[Question, Trace]:
+    try:
+        row = json.loads(line)
+        text, thinking, answer = row.get("question") or row["text"], row["thinking"], row["answer"]
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{where}: not a training row ({error!r})\nhint: it needs question, thinking and answer") from error
+    question = Question.make(text=text, answer=None, answer_kind="text", source=where.rpartition(":")[0])
+    return question, Trace(question_id=question.id, teacher=row.get("teacher", "file"), thinking=thinking, answer=str(answer))
