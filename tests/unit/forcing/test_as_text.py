@@ -68,7 +68,7 @@ def test_a_cut_asks_for_the_final_answer() -> None:
 def test_a_cut_inside_a_character_still_gets_its_newline_and_keeps_the_bytes() -> None:
     made = tokenizer()
     first = made.encode("é")[0]
-    text, got = row("s1", QWEN, "é", max_thinking=1)
+    text, got = row("s1", QWEN, "é<|im_end|>", max_thinking=1)
     assert got.token_ids is not None
     assert first in got.token_ids
     assert "\ufffd\n<|im_start|>answer\nFinal Answer:" in text

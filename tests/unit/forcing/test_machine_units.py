@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from s1kit.engines.base import Chunk, Request
 from s1kit.forcing.machine import Machine, loops, machine
 from s1kit.forcing.plan import Plan, Row, overflowing
@@ -13,8 +15,9 @@ FMT = RESOLVED["one id"]
 ROW = Row("q", (1, 2), FMT.open, sample=3, seed=9)
 
 
-def plan(policy: BudgetForcing | Unforced | None = None, context_len: int = 1000) -> Plan:
-    info = EngineInfo(name="toy", model="toy", version="1", context_len=context_len, vocab_size=VOCAB)
+def plan(policy: BudgetForcing | Unforced | None = None, context_len: int = 1000, **engine: Any) -> Plan:
+    fields = {"name": "toy", "model": "toy", "version": "1", "context_len": context_len, "vocab_size": VOCAB, **engine}
+    info = EngineInfo(**fields)
     return Plan.make(policy or BudgetForcing(max_answer=5), FMT, Sampling(), info)
 
 
@@ -82,6 +85,8 @@ def test_broken_promises_are_named() -> None:
     assert over.error == "the engine returned 3 tokens where 2 were asked for"
     stop, _ = play(machine(plan(), ROW), [said(3, 20, 5)])
     assert stop.error == "the engine returned stop id 20 among the tokens"
+    padded, _ = play(machine(plan(vocab_size=VOCAB + 1), ROW), [said(3, VOCAB)])
+    assert padded.error == f"the engine returned banned id {VOCAB} among the tokens"
     both, _ = play(machine(plan(), ROW), [said(3, 20, 5, finish="error", error="worse")])
     assert both.error == "worse"
     assert all(s.stop_id is None for s in stop.segments)
@@ -141,5 +146,29 @@ def test_a_looping_thought_is_flagged_and_changes_nothing_else() -> None:
 def test_unforced_pays_thinking_only_for_its_thinking() -> None:
     got, _ = play(machine(plan(Unforced()), ROW), [said(3, 4, 20, 22, 10, 5, stop_id=28)])
     assert (got.n_paid, got.n_paid_thinking) == (6, 2)
+    twice, _ = play(machine(plan(Unforced()), ROW), [said(3, 4, 20, 22, 10, 5, 20, 6, stop_id=28)])
+    assert (twice.n_paid, twice.n_paid_thinking, twice.n_thinking_model) == (8, 4, 4)
     shared, _ = play(machine(plan(Unforced()), ROW), [said(3, 4, 20, 22, 10, 5, stop_id=28, paid=1)])
     assert (shared.n_paid, shared.n_paid_thinking) == (1, 1)
+
+
+def test_a_loop_through_nudges_is_a_loop() -> None:
+    thought = (3, 4, 5, 6, 7, 8, 9)  # with the nudge behind it: 8 tokens
+    got, _ = play(
+        machine(plan(BudgetForcing(extensions=4, max_answer=5)), ROW), *[[said(*thought)]] * 5, [said(6, stop_id=28)]
+    )
+    assert (got.looped, got.extensions) == (True, 4)
+
+
+def test_without_min_tokens_the_two_requests_of_a_thought_are_thinking_like_any_other() -> None:
+    policy = BudgetForcing(max_thinking=4, extensions=1, after_nudge=Sampling(temperature=0.5), max_answer=5)
+    got, requests = play(
+        machine(plan(policy, min_tokens=False), ROW),
+        [said(3)],
+        [said(4, finish="length", stop_id=None)],
+        [said(5, finish="length", stop_id=None)],
+        [said(6, stop_id=28)],
+    )
+    assert [r.sampling.temperature for r in requests] == [0.0, 0.5, 0.5, 0.0]
+    assert [r.max_tokens for r in requests] == [4, 1, 1, 5]
+    assert (got.ended, got.n_paid, got.n_paid_thinking) == ("cutoff", 4, 3)
