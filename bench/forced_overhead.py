@@ -85,11 +85,16 @@ def write_scripts(engine: HFEngine, count: int, stretches: int, length: int, ans
     return scripts
 
 
-def run_forced(engine: HFEngine, scripts: list[Script], length: int, answer: int) -> dict[str, int]:
-    """All forced rows, each going on as soon as it can. Returns prompt tokens run again, by row."""
+def run_forced(engine: HFEngine, scripts: list[Script], length: int, answer: int) -> int:
+    """All forced rows, each going on as soon as it can.
+
+    Returns how many stretches missed their stop: a draw within rounding error of a boundary may fall to the other
+    side in another batch. Such a stretch is cut, and its last token has to be run again.
+    """
     by_name = {s.name: s for s in scripts}
     contexts = {s.name: s.prompt for s in scripts}
     again = dict.fromkeys(by_name, 0)
+    missed = dict.fromkeys(by_name, 0)
     for s in scripts:
         engine.submit(request(s, 0, s.prompt, length, answer))
     while chunks := engine.collect():
@@ -99,15 +104,15 @@ def run_forced(engine: HFEngine, scripts: list[Script], length: int, answer: int
             again[name] += chunk.prefilled - (0 if n else len(script.prompt))
             if n == len(script.stops):
                 continue
-            assert chunk.stop_id == script.stops[n]
+            missed[name] += chunk.finish == "length"
             contexts[name] += chunk.tokens + script.forced[n]
             engine.submit(request(script, n + 1, contexts[name], length, answer))
     for s in scripts:
-        assert again[s.name] == sum(map(len, s.forced)), (s.name, again[s.name])
-    return again
+        assert again[s.name] == sum(map(len, s.forced)) + missed[s.name], (s.name, again[s.name])
+    return sum(missed.values())
 
 
-def run_unforced(engine: HFEngine, scripts: list[Script], lengths: list[int]) -> None:
+def run_unforced(engine: HFEngine, scripts: list[Script], lengths: list[int]) -> int:
     """The same prompts, one request each."""
     done: list[Chunk] = []
     for s, n in zip(scripts, lengths, strict=True):
@@ -115,6 +120,7 @@ def run_unforced(engine: HFEngine, scripts: list[Script], lengths: list[int]) ->
     while chunks := engine.collect():
         done += chunks
     assert sum(len(c.tokens) for c in done) == sum(lengths)
+    return 0
 
 
 def interval(ratios: list[float]) -> list[float]:
@@ -146,10 +152,11 @@ def main() -> None:
     }
     wall: dict[str, list[float]] = {name: [] for name in work}
     cpu: dict[str, list[float]] = {name: [] for name in work}
+    missed = 0
     for i in range(args.runs):
         for name in sorted(work, reverse=bool(i % 2)):
             start, used = time.perf_counter(), time.process_time()
-            work[name]()
+            missed += work[name]()
             wall[name].append(time.perf_counter() - start)
             cpu[name].append(time.process_time() - used)
         print(f"run {i + 1}: " + "  ".join(f"{name} {t[-1]:.2f} s" for name, t in wall.items()), file=sys.stderr)
@@ -162,6 +169,7 @@ def main() -> None:
         "tokens_in_sequence": sum(s.sequence for s in scripts),
         "tokens_drawn": sum(s.drawn for s in scripts),
         "prefilled_again_per_row": sum(map(len, scripts[0].forced)),
+        "stops_missed": missed,
         "goal": 1.05,
     }
     for label, clock in (("wall", wall), ("cpu", cpu)):

@@ -96,7 +96,7 @@ def model_folder(asked: str | None, scratch: Path) -> Path:
     sys.path.insert(0, str(ROOT / "tests"))
     from tiny_model import build
 
-    return build(scratch / "random", hidden=192, layers=6, heads=6, kv_heads=6, vocab=800, context=1024)
+    return build(scratch / "random", hidden=192, layers=6, heads=6, kv_heads=6, vocab=800, context=1024, spread=0.1)
 
 
 def main() -> None:

@@ -39,10 +39,12 @@ def build(
     vocab: int = 300,
     context: int = 256,
     seed: int = 0,
+    spread: float = 0.25,
 ) -> Path:
     """Write config, weights and tokenizer to ``folder``; return it.
 
     ``vocab`` counts the model's ids less the padding; the tokenizer has fewer where its few words give no more.
+    ``spread`` is the standard deviation of the weights: deep models with a large one magnify rounding errors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     size = _write_tokenizer(folder, vocab)
@@ -54,7 +56,7 @@ def build(
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         max_position_embeddings=context,
-        initializer_range=0.25,
+        initializer_range=spread,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=None,

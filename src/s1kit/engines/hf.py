@@ -156,9 +156,8 @@ class HFEngine:
         if late and self._prefill_is_due(late, ready):
             chunks += self._prefill(late)
             late, ready = self._split()
-        else:
-            for live in late:
-                live.waited += 1
+        for live in late:
+            live.waited += 1
         if ready:
             chunks += self._decode(ready)
 
@@ -205,11 +204,15 @@ class HFEngine:
         )
 
     def _prefill(self, late: list[Live]) -> list[Chunk]:
-        """One pass over as many rows as ``prefill_chunk`` tokens allow, shortest first, so that padding stays small."""
-        late = sorted(late, key=lambda live: live.behind)
+        """One pass over as many rows as ``prefill_chunk`` tokens allow.
+
+        Shortest first, so that padding stays small; but whoever has waited too long comes before all others, since a
+        steady stream of short prompts would otherwise hold a long one back for ever.
+        """
+        late = sorted(late, key=lambda live: (live.waited < PATIENCE, live.behind))
         batch = [late[0]]
         for live in late[1:]:
-            if (len(batch) + 1) * live.behind > self._prefill_chunk:
+            if (len(batch) + 1) * max(batch[0].behind, live.behind) > self._prefill_chunk:
                 break
             batch.append(live)
         width = min(max(live.behind for live in batch), self._prefill_chunk)

@@ -3,7 +3,10 @@
 Knows tensors of logits and sampling settings. Refuses to know sequences and stops. The token at position t of a
 sequence depends on its logits, its seed and t alone: the uniform comes from a counter-based generator keyed (seed, t)
 and picks by inverse CDF in the order of token ids, so batching, chunking and budgets do not change a sample. Filters
-keep ties (every token as likely as the last one kept), since breaking them would depend on the batch.
+keep ties (every token as likely as the last one kept), since breaking them would depend on the batch. What remains is
+rounding: a matrix product over another batch differs in its last bits, and a uniform that falls within that error of a
+boundary picks the neighbour. In float32 that was one draw in 9,000 on a deep random network with near-flat
+distributions, and none on the test models; in half precision expect it, greedy ties included.
 """
 
 from __future__ import annotations
