@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s1kit.engines.base import Request
+from s1kit.forcing.replay import replay
 from s1kit.types import Generation
 from unit.forcing.cases import CASES, Case, cases, check, outputs, through
 
@@ -58,3 +59,16 @@ def test_slots_order_and_streaming_change_nothing(case: Case, order: int, stream
 def test_an_engine_without_min_tokens_gives_the_same_generations(case: Case) -> None:
     expected = outputs(through(case, case.engine(), rows=3))
     assert outputs(through(case, case.engine(min_tokens=False), rows=3)) == expected
+
+
+@CASES
+@given(case=cases(), min_tokens=st.booleans())
+def test_every_record_replays_to_its_own_requests(case: Case, min_tokens: bool) -> None:
+    engine = case.engine(min_tokens=min_tokens)
+    plan = case.plan(engine.info)
+    generations = through(case, engine, rows=2)
+    asked = by_row(engine.submitted)
+    for got in generations:
+        if got.error is None:
+            pairs = replay(plan, case.row(int(got.question_id[1:])), got)
+            assert [request for request, _ in pairs] == asked[got.question_id]
