@@ -1,0 +1,158 @@
+"""Evaluation over a shared sweep: nothing is generated twice, not even across sessions, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from s1kit.engines.scripted import ScriptedEngine
+from s1kit.evaluate import Job, Progress, describe, execute, prepare, role_of
+from s1kit.forcing.plan import PolicyError, Row
+from s1kit.forcing.replay import ReplayError, replay
+from s1kit.formats import load_format
+from s1kit.policies import BudgetForcing, Sampling, Unforced
+from s1kit.store.run import RunDir
+from s1kit.tokenizer import Tokenizer
+from s1kit.types import Generation, Question, Role
+
+QUESTIONS = [Question.make(text=f"What is {i} + {i}?", answer=str(2 * i), answer_kind="integer") for i in range(6)]
+
+
+def engine_of(tokenizer: Tokenizer) -> ScriptedEngine:
+    ends = {i: 0.06 for t in ("<|im_start|>", "<|im_end|>") if (i := tokenizer.id_of(t)) is not None}
+    return ScriptedEngine.random(4, stops=ends, vocab_size=tokenizer.vocab_size, context_len=400, slots=4)
+
+
+def job_of(tokenizer: Tokenizer, engine: ScriptedEngine, temperature: float = 0.0) -> Job:
+    fmt = load_format("s1").resolve(tokenizer)
+    sampling = Sampling(temperature=temperature)
+    policies: list[BudgetForcing | Unforced] = [BudgetForcing(extensions=n, max_answer=8) for n in (2, 1, 0)]
+    policies += [BudgetForcing(max_thinking=b, max_answer=8) for b in (30, 9, 3)]
+    points: list[tuple[BudgetForcing | Unforced, Role, Sampling]] = [(p, role_of(p), sampling) for p in policies]
+    first = prepare(QUESTIONS[:1], points, fmt, engine.info).points[1].plan.policy_id
+    points.append((BudgetForcing(equal_to=first, max_answer=8), "fresh", Sampling(temperature=1.0)))
+    return prepare(QUESTIONS, points, fmt, engine.info, samples=2, seed=3)
+
+
+def new_run(root: Path, job: Job) -> RunDir:
+    return RunDir.create(
+        root, "sweep", "test", config_resolved={"a": 1}, questions=list(job.questions), policies=describe(job)
+    )
+
+
+def kept(run: RunDir) -> dict[tuple[str, str, int], Generation]:
+    return {
+        g.key: g.model_copy(update={"engine_ms": 0.0, "n_paid": 0, "n_paid_thinking": 0}) for g in run.generations()
+    }
+
+
+@pytest.fixture
+def tokenizer(tiny_model: Path) -> Tokenizer:
+    return Tokenizer.load(tiny_model)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_sharing_prefixes_changes_no_row_and_pays_the_longest_trace_once(
+    tokenizer: Tokenizer, tmp_path: Path, temperature: float
+) -> None:
+    rows = {}
+    for share in (True, False):
+        engine = engine_of(tokenizer)
+        job = job_of(tokenizer, engine, temperature)
+        with new_run(tmp_path / str(share), job) as run:
+            execute(job, engine, run, Progress(job.size), share=share)
+            rows[share] = kept(run)
+            if share:
+                stored = list(run.generations())
+            run.finish()
+    assert rows[True] == rows[False]
+    fresh = {p.plan.policy_id for p in job.points if p.role == "fresh"}
+    for question in job.questions:
+        for sample in range(2):
+            own = [g for g in stored if (g.question_id, g.sample) == (question.id, sample) and g.policy_id not in fresh]
+            assert sum(g.n_paid_thinking for g in own) == max(g.n_thinking_model for g in own)
+
+
+def test_a_fresh_sample_thinks_no_longer_than_the_row_it_is_held_against(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    job = job_of(tokenizer, engine)
+    with new_run(tmp_path, job) as run:
+        execute(job, engine, run, Progress(job.size))
+        rows = kept(run)
+    [fresh] = [p for p in job.points if p.role == "fresh"]
+    assert isinstance(fresh.policy, BudgetForcing)
+    assert fresh.policy.equal_to is not None
+    lengths = []
+    for (question, policy, sample), g in rows.items():
+        if policy == fresh.plan.policy_id:
+            limit = rows[question, fresh.policy.equal_to, sample].n_thinking
+            assert g.n_thinking <= limit
+            assert (g.ended == "cutoff") == (g.n_thinking == limit)
+            lengths.append(g.n_thinking == limit)
+    assert any(lengths)
+    assert not all(lengths)
+
+
+def test_a_resumed_sweep_pays_for_no_token_twice(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    job = job_of(tokenizer, engine)
+    with new_run(tmp_path / "whole", job) as run:
+        execute(job, engine, run, Progress(job.size))
+        whole = {g.key: g for g in run.generations()}
+        wanted = kept(run)
+    half = [g for key, g in sorted(whole.items()) if not key[1].startswith("bf-equal")][::2]
+    again = engine_of(tokenizer)
+    with new_run(tmp_path / "half", job) as run:
+        run.append_many(half)
+        execute(job, again, run, Progress(job.size))
+        assert kept(run) == wanted
+        added = [g for g in run.generations() if g.key not in {h.key for h in half}]
+    longest_known = {}
+    for g in half:
+        key = (g.question_id, g.sample)
+        longest_known[key] = max(longest_known.get(key, 0), g.n_thinking_model)
+    for question in job.questions:
+        for sample in range(2):
+            own = [g for g in added if (g.question_id, g.sample) == (question.id, sample)]
+            own = [g for g in own if not g.policy_id.startswith("bf-equal")]
+            if own:
+                most = max(g.n_thinking_model for g in own)
+                paid = sum(g.n_paid_thinking for g in own)
+                assert paid == max(0, most - longest_known.get((question.id, sample), 0))
+
+
+def test_replay_makes_every_record_again(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    job = job_of(tokenizer, engine)
+    with new_run(tmp_path, job) as run:
+        execute(job, engine, run, Progress(job.size))
+        rows = list(run.generations())
+    plans = {p.plan.policy_id: p.plan for p in job.points if p.role != "fresh"}
+    for g in rows:
+        if g.policy_id in plans:
+            pairs = replay(plans[g.policy_id], job.rows[g.question_id, g.sample], g)
+            assert sum(len(chunk.tokens) for _, chunk in pairs) == sum(
+                s.end - s.start for s in g.segments if s.origin == "model"
+            )
+
+
+def test_replay_refuses_a_forged_record(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    job = job_of(tokenizer, engine)
+    with new_run(tmp_path, job) as run:
+        execute(job, engine, run, Progress(job.size))
+        victim = next(g for g in run.generations() if g.ended == "model" and g.token_ids and g.n_answer)
+    plan = next(p.plan for p in job.points if p.plan.policy_id == victim.policy_id)
+    row: Row = job.rows[victim.question_id, victim.sample]
+    with pytest.raises(ReplayError):
+        replay(plan, row, victim.model_copy(update={"ended": "cutoff"}))
+
+
+def test_rows_that_do_not_fit_are_named_before_the_first_request(tokenizer: Tokenizer) -> None:
+    engine = engine_of(tokenizer)
+    fmt = load_format("s1").resolve(tokenizer)
+    point: tuple[BudgetForcing, Role, Sampling] = (BudgetForcing(max_thinking=390, max_answer=8), "budget", Sampling())
+    with pytest.raises(PolicyError, match=QUESTIONS[0].id):
+        prepare(QUESTIONS, [point], fmt, engine.info)
+    assert not engine.submitted
