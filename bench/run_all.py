@@ -1,6 +1,6 @@
 """Every benchmark, one after the other; each one's JSON goes to bench/results/<name>.json and a line to the terminal.
 
-    make bench
+make bench
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def main() -> None:
     failed = []
     for name in NAMES:
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False
+        )
         if done.returncode:
             failed.append(name)
             continue

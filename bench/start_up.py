@@ -27,7 +27,10 @@ def seconds(arguments: list[str], runs: int = 15) -> list[float]:
 def loads_torch(code: str) -> bool:
     """Whether torch is in sys.modules after the code."""
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print('torch' in sys.modules)"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\nimport sys; print('torch' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip().endswith("True")
 

@@ -67,7 +67,9 @@ def main() -> None:
     print(json.dumps(record(got, took, options.questions, len(plans)), indent=2))
 
 
-def record(got: dict[str, list[Generation]], took: dict[str, list[float]], questions: int, points: int) -> dict[str, Any]:
+def record(
+    got: dict[str, list[Generation]], took: dict[str, list[float]], questions: int, points: int
+) -> dict[str, Any]:
     """The numbers; raises AssertionError where the claim does not hold."""
     same = {g.key: bare(g) for g in got["shared"]} == {g.key: bare(g) for g in got["separate"]}
     assert same, "a sweep differs from separate runs"

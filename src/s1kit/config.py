@@ -38,8 +38,8 @@ class EngineConfig(Record):
     """Of the scripted engine only."""
 
 
-class EvalConfig(Record):
-    """``s1 eval``: questions + policies + engine -> generations, grades, metrics."""
+class RunConfig(Record):
+    """What every generating verb needs: questions, model, format, engine, sampling, grader."""
 
     benchmark: str = "nano_mixed"
     """A built-in set, or the path of a JSONL file."""
@@ -50,7 +50,6 @@ class EvalConfig(Record):
     format: str = "s1"
     system: str | None = None
     engine: EngineConfig = EngineConfig()
-    policies: tuple[Policy, ...] = (BudgetForcing(),)
     sampling: Sampling = Sampling()
     samples: Positive = 1
     seed: int = 0
@@ -59,15 +58,15 @@ class EvalConfig(Record):
     out: str = "runs"
 
 
-class SweepConfig(Record):
+class EvalConfig(RunConfig):
+    """``s1 eval``: questions + policies + engine -> generations, grades, metrics."""
+
+    policies: tuple[Policy, ...] = (BudgetForcing(),)
+
+
+class SweepConfig(RunConfig):
     """``s1 sweep``: one trace per question, cut and extended at many points, sharing every prefix."""
 
-    benchmark: str = "nano_mixed"
-    limit: Positive | None = 8
-    model: str = "nano"
-    format: str = "s1"
-    system: str | None = None
-    engine: EngineConfig = EngineConfig()
     budgets: tuple[Count, ...] = ()
     """Maximum thinking tokens, one point each."""
     natural: bool = True
@@ -85,11 +84,6 @@ class SweepConfig(Record):
     upto: Positive | None = None
     """The last token that ``every`` probes; None: the largest budget, or 32 probes."""
     max_answer: Positive = 1024
-    sampling: Sampling = Sampling()
-    samples: Positive = 1
-    seed: int = 0
-    grader: Literal["default", "s1_compat"] = "default"
-    out: str = "runs"
 
     def points(self, format_spec: dict[str, Any]) -> list[tuple[BudgetForcing, Role, Sampling]]:
         """The policies of the sweep with their roles, longest first: the longest claims what is generated.
@@ -133,7 +127,9 @@ class Setting(Record):
 C = TypeVar("C", bound=Record)
 
 
-def load(kind: type[C], path: str | Path | None, overrides: dict[str, Any] | None = None, sets: tuple[str, ...] = ()) -> tuple[C, list[Setting]]:
+def load(
+    kind: type[C], path: str | Path | None, overrides: dict[str, Any] | None = None, sets: tuple[str, ...] = ()
+) -> tuple[C, list[Setting]]:
     """A verb's config from a recipe, then ``overrides`` (flags; None means not given), then ``--set a.b=value``.
 
     Returns the config and the origin of every value. Raises ConfigError.

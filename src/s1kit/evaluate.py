@@ -26,6 +26,7 @@ from s1kit.store.rules import split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import EngineInfo, Generation, Grade, Question, Role
 
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One policy of a run, with what it is for."""
@@ -138,7 +139,8 @@ def _refuse_overflow(plan: Plan, rows: list[Row]) -> None:
     named = ", ".join(f"{row.question_id} (room {room})" for row, room in tight[:5])
     more = f" and {len(tight) - 5} more" if len(tight) > 5 else ""
     raise PolicyError(
-        f"policy {plan.label!r} does not fit the context of {plan.context_len} tokens for {len(tight)} rows: {named}{more}\n"
+        f"policy {plan.label!r} does not fit the context of {plan.context_len} tokens for {len(tight)} rows: "
+        f"{named}{more}\n"
         "hint: lower max_thinking or max_answer, or set on_overflow: clamp"
     )
 
@@ -269,7 +271,9 @@ def probed_traces(
     A probe beyond a trace's own end is the trace's own answer, and is left out.
     """
     verdicts = {g.key: g for g in grades}
-    natural = {g.question_id: g for g in generations if policies[g.policy_id].get("role") == "natural" and g.sample == 0}
+    natural = {
+        g.question_id: g for g in generations if policies[g.policy_id].get("role") == "natural" and g.sample == 0
+    }
     budgets = {p: d["policy"]["max_thinking"] for p, d in policies.items() if d.get("role") in ("anytime", "budget")}
     if not natural or not any(d.get("role") == "anytime" for d in policies.values()):
         return []

@@ -79,7 +79,9 @@ class Question(Record):
         return self
 
     @classmethod
-    def make(cls, *, text: str, answer: str | None, answer_kind: AnswerKind, choices: tuple[str, ...] = (), **rest: Any) -> Question:
+    def make(
+        cls, *, text: str, answer: str | None, answer_kind: AnswerKind, choices: tuple[str, ...] = (), **rest: Any
+    ) -> Question:
         """A question with its id computed from the content."""
         return cls(
             id=question_id(text, choices), text=text, answer=answer, answer_kind=answer_kind, choices=choices, **rest
@@ -92,7 +94,9 @@ class Question(Record):
         """
         if not self.choices:
             return self.text
-        lines = [f"{letter}) {choice}" for letter, choice in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", self.choices, strict=False)]
+        lines = [
+            f"{letter}) {choice}" for letter, choice in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", self.choices, strict=False)
+        ]
         return self.text + "\n\n" + "\n".join(lines)
 
 

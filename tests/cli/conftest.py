@@ -1,4 +1,4 @@
-"""The command line as a user calls it: a new process, in a folder of its own, on the scripted engine or a tiny model."""
+"""The command line as a user calls it: a new process in a folder of its own, the scripted engine or a tiny model."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import Run
 
+from cli.conftest import Run
 from s1kit.store.run import RunDir
 from s1kit.types import Generation
 
@@ -99,7 +99,9 @@ def test_ctrl_c_finishes_cleanly_and_resumes(s1: Run, scripted: list[str], tmp_p
     assert len(rows(run)) == 150 * 6
 
 
-def test_resume_with_another_config_is_refused_with_the_difference(s1: Run, scripted: list[str], tmp_path: Path) -> None:
+def test_resume_with_another_config_is_refused_with_the_difference(
+    s1: Run, scripted: list[str], tmp_path: Path
+) -> None:
     s1("eval", *scripted, "--limit", "3")
     [run] = list((tmp_path / "runs").iterdir())
     said = s1("eval", *scripted, "--limit", "3", "--seed", "5", "--resume", check=None)

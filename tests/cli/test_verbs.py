@@ -6,10 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
+
 from cli.conftest import Run
 
 VERBS = ["ask", "eval", "sweep", "grade", "metrics", "report", "runs", "query", "train", "nano", "env"]
-SUB = [("runs", "ls"), ("runs", "show"), ("runs", "verify"), ("nano", "demo"), ("nano", "questions"), ("nano", "traces")]
+SUB = [
+    ("runs", "ls"),
+    ("runs", "show"),
+    ("runs", "verify"),
+    ("nano", "demo"),
+    ("nano", "questions"),
+    ("nano", "traces"),
+]
 
 
 def test_help_lists_every_verb(s1: Run) -> None:
@@ -46,7 +54,19 @@ def test_the_anytime_curve_comes_with_every(s1: Run, scripted: list[str]) -> Non
 
 
 def test_ask_prints_the_answer_on_stdout_as_json(s1: Run, tiny_model: Path) -> None:
-    done = s1("ask", "How many?", "--engine", "scripted", "--model", tiny_model, "--wait", "1", "--max-thinking", "40", "--json")
+    done = s1(
+        "ask",
+        "How many?",
+        "--engine",
+        "scripted",
+        "--model",
+        tiny_model,
+        "--wait",
+        "1",
+        "--max-thinking",
+        "40",
+        "--json",
+    )
     said = json.loads(done.stdout)
     assert said["n_thinking_model"] + said["n_thinking_forced"] <= 40
 

@@ -70,7 +70,8 @@ def _mapped(row: dict[str, Any], where: str, stem: str) -> Question:
     text = next((row[k] for k in TEXT_KEYS if isinstance(row.get(k), str) and row[k].strip()), None)
     if text is None:
         raise BenchmarkError(
-            f"{where}: no question text\nhint: a row needs one of {', '.join(TEXT_KEYS)}; this has {', '.join(row) or 'nothing'}"
+            f"{where}: no question text\n"
+            f"hint: a row needs one of {', '.join(TEXT_KEYS)}; this has {', '.join(row) or 'nothing'}"
         )
     answer = next((str(row[k]).strip() for k in ANSWER_KEYS if row.get(k) is not None), None)
     choices = tuple(str(c) for c in row.get("choices") or ())

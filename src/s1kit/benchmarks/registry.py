@@ -34,6 +34,7 @@ def load(name_or_path: str, limit: int | None = None) -> list[Question]:
         near = get_close_matches(name_or_path, NANO, n=1)
         guess = f"did you mean {near[0]!r}? " if near else ""
         raise BenchmarkError(
-            f"unknown benchmark {name_or_path!r}\nhint: {guess}built in: {', '.join(NANO)}; or the path of a .jsonl file"
+            f"unknown benchmark {name_or_path!r}\n"
+            f"hint: {guess}built in: {', '.join(NANO)}; or the path of a .jsonl file"
         )
     return questions[:limit]

@@ -38,10 +38,10 @@ def ask(
     """Ask one question and watch the thinking, forced tokens in another colour; then budget, extensions, answer."""
     from s1kit.config import validate
     from s1kit.engines.open import open_engine
-    from s1kit.formats import load_format
     from s1kit.forcing.drive import drive
     from s1kit.forcing.machine import machine
     from s1kit.forcing.plan import Plan, Row
+    from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
     from s1kit.policies import BudgetForcing, Sampling, row_seed
     from s1kit.types import question_id

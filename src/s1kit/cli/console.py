@@ -60,7 +60,9 @@ def escape(text: str) -> str:
 
 def visible(text: str) -> str:
     """Text with control characters shown as signs: a model's words must not steer a terminal."""
-    return "".join(c if c in "\n\t" or ord(c) >= 0x20 and ord(c) != 0x7F else chr(0x2400 + ord(c) % 0x7F) for c in text)
+    return "".join(
+        c if c in "\n\t" or (ord(c) >= 0x20 and ord(c) != 0x7F) else chr(0x2400 + ord(c) % 0x7F) for c in text
+    )
 
 
 def fail(message: str, code: int = REFUSED) -> NoReturn:

@@ -21,7 +21,7 @@ def demo(
     out: Annotated[str, typer.Option(help="Where run directories go.")] = "runs",
     slots: Annotated[int, typer.Option(help="Rows that run at once.")] = 64,
 ) -> None:
-    """The paper in miniature: accuracy against thinking tokens, cut at seven budgets, extended by one to four "Wait"s."""
+    """The paper in miniature: accuracy against thinking tokens, cut at seven budgets and extended by "Wait"."""
     import time
 
     from s1kit.cli.console import hint, say
@@ -80,7 +80,9 @@ def traces(
 
 @app.command("pretrain")
 def pretrain(
-    out: Annotated[Path, typer.Argument(help="Folder for weights, log and the resumable state.")] = Path("nano-runs/base"),
+    out: Annotated[Path, typer.Argument(help="Folder for weights, log and the resumable state.")] = Path(
+        "nano-runs/base"
+    ),
     minutes: Annotated[float, typer.Option(help="Wall-clock budget; the decay at its end included.")] = 75.0,
     tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens.")] = None,
     start: Annotated[Path | None, typer.Option(help="Go on from these weights, with a short re-warm-up.")] = None,

@@ -15,7 +15,9 @@ Sets = Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=
 Benchmark = Annotated[str | None, typer.Option(help="nano_mixed, nano_hard, nano_choice, or a .jsonl file.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first N questions (0: all).")]
 Model = Annotated[str | None, typer.Option(help="Model folder or hub id; nano ships with s1kit.")]
-FormatName = Annotated[str | None, typer.Option("--format", help="s1, qwen3, qwq, r1, harmony, plain, or a .yaml file.")]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="s1, qwen3, qwq, r1, harmony, plain, or a .yaml file.")
+]
 EngineName = Annotated[str | None, typer.Option("--engine", help="hf or scripted.")]
 Slots = Annotated[int | None, typer.Option(help="Rows that run at once.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, auto.")]

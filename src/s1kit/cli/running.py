@@ -127,7 +127,9 @@ def _tell_dry(job: Job, as_json: bool) -> None:
     def most(plan: Plan) -> int:
         policy = plan.policy
         if isinstance(policy, BudgetForcing):
-            return sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in job.rows.values())
+            return sum(
+                min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in job.rows.values()
+            )
         return sum(max(0, plan.room(r)) for r in job.rows.values())
 
     facts = {

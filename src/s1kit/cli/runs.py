@@ -28,7 +28,9 @@ def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
     if as_json:
         print_json([asdict(r) for r in rows])
         return
-    table = Table("run", "kind", "status", "model", "questions", "policies", "rows", "started", box=None, padding=(0, 2))
+    table = Table(
+        "run", "kind", "status", "model", "questions", "policies", "rows", "started", box=None, padding=(0, 2)
+    )
     for r in rows:
         shown = (r.id, r.kind, r.status, r.model, r.questions, r.policies, f"{r.rows} of {r.expected}", r.started)
         table.add_row(*("" if v is None else str(v) for v in shown))

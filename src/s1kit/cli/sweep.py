@@ -16,7 +16,9 @@ def sweep(
     recipe: o.Recipe = None,
     budgets: Annotated[str | None, typer.Option(help="Maximum thinking tokens, comma separated: 16,64,256.")] = None,
     extensions: Annotated[str | None, typer.Option(help='Numbers of "Wait", comma separated: 1,2,4.')] = None,
-    placebos: Annotated[str | None, typer.Option(help='Other nudges, comma separated: Hmm, (an empty one is "").')] = None,
+    placebos: Annotated[
+        str | None, typer.Option(help='Other nudges, comma separated: Hmm, (an empty one is "").')
+    ] = None,
     every: Annotated[int | None, typer.Option(help="Anytime curve: probe the forced answer every N tokens.")] = None,
     upto: Annotated[int | None, typer.Option(help="Last token that --every probes.")] = None,
     max_answer: Annotated[int | None, typer.Option(help="Tokens reserved for the answer.")] = None,

@@ -37,9 +37,9 @@ def open_engine(
         try:
             from s1kit.engines.hf import HFEngine
         except ImportError as error:
-            raise EngineError(f"engine hf needs torch and transformers ({error})\nhint: pip install 's1kit[hf]'") from error
+            raise EngineError(
+                f"engine hf needs torch and transformers ({error})\nhint: pip install 's1kit[hf]'"
+            ) from error
         engine = HFEngine(model, slots=slots, dtype=dtype, device=device, context_len=context_len)
         return engine, engine.tokenizer
     raise EngineError(f"unknown engine {kind!r}\nhint: known engines: {', '.join(KINDS)}")
-
-

@@ -24,13 +24,13 @@ from s1kit.types import Question, Record, Trace, canonical_json, sha256_hex
 
 
 class TrainConfig(Record):
-    """``s1 train``: the paper's recipe (section 3) where nothing else is said; the learning rate is the model's size's."""
+    """``s1 train``: the paper's recipe (section 3) unless told otherwise; small models want a higher rate."""
 
     base: str = "nano-base"
     """Folder or hub id; ``nano-base`` ships with s1kit."""
     out: str = "nano-runs/s1"
     data: str = "nano_traces"
-    """The nano teacher's traces, or a JSONL file whose rows hold ``question`` (or text), ``thinking`` and ``answer``."""
+    """The nano teacher's traces, or a JSONL file with ``question`` (or text), ``thinking`` and ``answer``."""
     size: Annotated[int, Field(strict=True, gt=0)] = 1000
     data_seed: int = 1
     format: str = "s1"
@@ -46,7 +46,7 @@ class TrainConfig(Record):
 
 
 def run(config: TrainConfig) -> Finetuned:
-    """Train, save weights and tokenizer, and write ``manifest.json`` beside them. Raises UserError for unusable rows."""
+    """Train, save weights and tokenizer, and write ``manifest.json`` beside them. UserError for unusable rows."""
     base = resolve_model(config.base)
     form = load_format(config.format).resolve(Tokenizer.load(base))
     try:
@@ -75,7 +75,9 @@ def _pairs(config: TrainConfig) -> list[tuple[Question, Trace]]:
         return nano_traces(config.size, config.data_seed)
     path = Path(config.data)
     if not path.is_file():
-        raise UserError(f"no training data {path}\nhint: nano_traces, or a JSONL file with question, thinking and answer")
+        raise UserError(
+            f"no training data {path}\nhint: nano_traces, or a JSONL file with question, thinking and answer"
+        )
     lines = path.read_text(encoding="utf-8").splitlines()[: config.size]
     return [_pair(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 
@@ -85,6 +87,10 @@ def _pair(line: str, where: str) -> tuple[Question, Trace]:
         row = json.loads(line)
         text, thinking, answer = row.get("question") or row["text"], row["thinking"], row["answer"]
     except (ValueError, KeyError, AttributeError) as error:
-        raise UserError(f"{where}: not a training row ({error!r})\nhint: it needs question, thinking and answer") from error
+        raise UserError(
+            f"{where}: not a training row ({error!r})\nhint: it needs question, thinking and answer"
+        ) from error
     question = Question.make(text=text, answer=None, answer_kind="text", source=where.rpartition(":")[0])
-    return question, Trace(question_id=question.id, teacher=row.get("teacher", "file"), thinking=thinking, answer=str(answer))
+    return question, Trace(
+        question_id=question.id, teacher=row.get("teacher", "file"), thinking=thinking, answer=str(answer)
+    )
