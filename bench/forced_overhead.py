@@ -101,7 +101,7 @@ def run_forced(engine: HFEngine, scripts: list[Script], length: int, answer: int
         for chunk in chunks:
             name, turn = chunk.request_id.split("/")
             script, n = by_name[name], int(turn)
-            again[name] += chunk.prefilled - (0 if n else len(script.prompt))
+            again[name] += chunk.prefilled if n else 0  # the first request's prompt is run for the first time
             if n == len(script.stops):
                 continue
             missed[name] += chunk.finish == "length"
