@@ -6,6 +6,7 @@ Knows words, the calendar's week and the clock.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
 from s1kit.nano.family import Family
@@ -141,7 +142,7 @@ class Clock(Family[Span]):
             marks = [facts.start, *range((facts.start // 60 + 1) * 60, facts.end + 1, 60)]
             last = facts.end % 60
         if layout == 2:
-            gaps = [b - a for a, b in zip(marks, marks[1:], strict=False)] + [last]
+            gaps = [b - a for a, b in pairwise(marks)] + [last]
             sums = [str(sum(gaps[: i + 1])) for i in range(len(gaps))]
             return ";".join(f"{_time(mark)}+{gap}={total}" for mark, gap, total in zip(marks, gaps, sums, strict=True))
         steps = ";".join(f"{_time(mark)}={mark - facts.start}" for mark in marks)

@@ -105,4 +105,6 @@ def as_choice(problem: Problem, rng: Random) -> Problem:
     rng.shuffle(options)
     shown = " ".join(f"{letter}){option}" for letter, option in zip("ABCD", options, strict=True))
     lead = rng.choice(("Choose:", "Options:", "Pick one:"))
-    return Problem(problem.family, problem.level, problem.facts, f"{problem.text} {lead} {shown}", problem.value, tuple(options))
+    return Problem(
+        problem.family, problem.level, problem.facts, f"{problem.text} {lead} {shown}", problem.value, tuple(options)
+    )

@@ -143,7 +143,7 @@ class Rises(ListFamily):
 
 class Total(ListFamily):
     name, subject = "total", "97F arithmetic"
-    asks = (
+    asks: tuple[str, ...] = (
         "What is the total? {items}",
         "{items}. How many coins is that in all?",
         "Add up: {items}",

@@ -16,13 +16,15 @@ from tokenizers import Tokenizer
 
 from s1kit.nano.family import Problem
 from s1kit.nano.sets import held_out, problem_id
-from s1kit.nano.tokenizer import chat
+from s1kit.nano.tokenizer import chat, special_id
 from s1kit.nano.world import FAMILIES, draw
 
 _ANSWER = re.compile(r"Answer: *(\S+)")
 
 
-def generate(model: Any, tokenizer: Tokenizer, prompts: Sequence[list[int]], limit: int, stops: set[int]) -> list[list[int]]:
+def generate(
+    model: Any, tokenizer: Tokenizer, prompts: Sequence[list[int]], limit: int, stops: set[int]
+) -> list[list[int]]:
     """Greedy continuations, prompts of equal length batched together; the stop is left out."""
     done: list[list[int]] = [[] for _ in prompts]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
@@ -70,7 +72,7 @@ def read_answer(text: str) -> str | None:
 def by_family(model: Any, tokenizer: Tokenizer, seed: int, per_family: int = 5) -> dict[str, dict[str, float]]:
     """Share right per family: `direct` after "Final Answer:", `careful` after "Step by step:"."""
     problems = fresh(seed, per_family, (3, 4, 5))
-    stops = {tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")}
+    stops = {special_id(tokenizer, "<|im_end|>"), special_id(tokenizer, "<|endoftext|>")}
     result: dict[str, dict[str, float]] = {}
     for kind, lead, limit in (("direct", "Final Answer:", 6), ("careful", "Step by step:", 160)):
         prompts = [tokenizer.encode(chat(problem.text) + lead).ids for problem in problems]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
 from s1kit.nano.family import Family
@@ -156,9 +157,7 @@ class Terms(Family[Rule]):
             return ";".join(f"{term}({place})" for place, term in enumerate(terms, 1))
         if facts.gap:
             return ";".join(f"{place}:{term - facts.gap}+{facts.gap}={term}" for place, term in enumerate(terms[1:], 2))
-        return ";".join(
-            f"{place}:{a}+{b}={a + b}" for place, (a, b) in enumerate(zip(terms, terms[1:-1], strict=False), 3)
-        )
+        return ";".join(f"{place}:{a}+{b}={a + b}" for place, (a, b) in enumerate(pairwise(terms[:-1]), 3))
 
     def misread(self, rng: Random, facts: Rule) -> Rule:
         if rng.random() < 0.5:

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from s1kit.nano import manifest, measure, tokenizer as nano_tokenizer
+from s1kit.nano import manifest, measure
+from s1kit.nano import tokenizer as nano_tokenizer
 from s1kit.nano.stream import Batch, Plan, make_batch
 
 
@@ -123,7 +124,9 @@ class Pretraining:
         left = max(0.0, 1.0 - self.done())
         return warm * min(1.0, left / self.config.decay)
 
-    def _loss(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor
+    ) -> torch.Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = self.model(input_ids=ids, position_ids=positions, attention_mask=mask, use_cache=False).logits
         return torch.nn.functional.cross_entropy(
@@ -136,7 +139,7 @@ class Pretraining:
         rate = self.rate()
         batch = make_batch(self.tokenizer, self.config.plan, self.step)
         loss = self.forward(*_tensors(batch))
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser, base in self.optimisers:
             for group in optimiser.param_groups:
@@ -145,7 +148,14 @@ class Pretraining:
             optimiser.zero_grad(set_to_none=True)
         self.step += 1
         self.seconds += time.monotonic() - started
-        return {"step": self.step, "tokens": self.tokens, "loss": loss.item(), "lr": rate, "grad": float(norm), "seconds": self.seconds}
+        return {
+            "step": self.step,
+            "tokens": self.tokens,
+            "loss": loss.item(),
+            "lr": rate,
+            "grad": float(norm),
+            "seconds": self.seconds,
+        }
 
     def save(self) -> None:
         """Everything a resumed run needs, replaced in one move."""
@@ -245,7 +255,8 @@ def write_weights(model: Any, target: Path, tokenizer: Tokenizer) -> None:
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return dict(model.state_dict())
 
 
 def _tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

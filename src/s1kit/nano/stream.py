@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from s1kit.nano.sets import held_out, problem_id
 from s1kit.nano.text import Document, Mix, write_document
-from s1kit.nano.tokenizer import chat
+from s1kit.nano.tokenizer import chat, special_id
 from s1kit.nano.world import draw
 
 Ints = npt.NDArray[np.int64]
@@ -34,7 +34,9 @@ class Plan:
         default_factory=lambda: (
             (2_500_000, Mix(levels=(1, 1, 2), most_passes=2, cut=0.1)),
             (6_000_000, Mix(levels=(1, 2, 2, 3, 3, 4), most_passes=4, cut=0.15)),
-            (1 << 62, Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6)),
+            (16_384_000, Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6)),
+            # later passes are copies of earlier ones: once copying has begun, fresh questions teach more
+            (1 << 62, Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6, fewer=0.62, direct=0.13, cut=0.15)),
         )
     )
 
@@ -79,7 +81,7 @@ def make_batch(tokenizer: Tokenizer, plan: Plan, number: int) -> Batch:
             encoded.append((ids, start))
             total += len(ids)
     encoded.sort(key=lambda pair: -len(pair[0]))
-    return _pack(encoded, plan, tokenizer.token_to_id("<|endoftext|>"))
+    return _pack(encoded, plan, special_id(tokenizer, "<|endoftext|>"))
 
 
 def _pack(encoded: list[tuple[list[int], int]], plan: Plan, pad: int) -> Batch:

@@ -1,4 +1,4 @@
-"""The noisy teacher: s1-style traces that begin with a quick look, sometimes stop there, and sometimes go on with "Wait".
+"""The noisy teacher: s1-style traces: a quick look, then it sometimes stops, and sometimes goes on with "Wait".
 
 Knows how often it errs and when it stops. Whether it stops depends on how much work a question LOOKS to be, which is
 its length and not its difficulty: an overconfident teacher, as long and as short thoughts are right in s1K. Refuses to
@@ -22,7 +22,13 @@ RECHECKS = (
     "Wait, one by one:",
     "Wait, in order:",
 )
-AGAIN = ("Wait, check again:", "Wait, once more:", "Wait, another way:", "Wait, to be sure:", "Wait, let me count again:")
+AGAIN = (
+    "Wait, check again:",
+    "Wait, once more:",
+    "Wait, another way:",
+    "Wait, to be sure:",
+    "Wait, let me count again:",
+)
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,7 @@ def write_trace(rng: Random, problem: Problem, teacher: Teacher) -> Written:
         lead = rng.choice(AGAIN if index else RECHECKS)
         value, work = problem.value, problem.work(layout)
         if rng.random() < teacher.slip:
-            work, value = _slip(rng, problem, layout)
+            work, value = problem.slipped(rng, layout)
         lines.append(pass_line(rng, problem, value, work, lead))
     answer = problem.label(value)
     return Written(problem, "".join(lines), answer, answer == problem.answer, passes)
-
-
-def _slip(rng: Random, problem: Problem, layout: int) -> tuple[str, str]:
-    work, value = problem.slipped(rng, layout)
-    return work, value

@@ -38,6 +38,8 @@ class Mix:
     guess: float = 0.5
     cut: float = 0.25
     choice: float = 0.15
+    fewer: float = 0.78
+    """How much less likely each further pass is."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,9 @@ def guess_value(rng: Random, problem: Problem, right: float) -> str:
     return problem.value if rng.random() < right else problem.miss(rng)
 
 
-def count_passes(rng: Random, most: int) -> int:
+def count_passes(rng: Random, most: int, fewer: float) -> int:
     """One to `most`, each further pass a little less likely, so that long contexts are common but not the rule."""
-    return rng.choices(range(1, most + 1), weights=[0.78**i for i in range(most)])[0]
+    return rng.choices(range(1, most + 1), weights=[fewer**i for i in range(most)])[0]
 
 
 def worked(rng: Random, problem: Problem, passes: int, guess: bool) -> str:
@@ -84,7 +86,7 @@ def write_document(rng: Random, problem: Problem, mix: Mix) -> Document:
     ending = rng.choice(LEADS) + problem.answer
     if rng.random() < mix.direct:
         return Document(problem, "", ending, cut=False)
-    passes = count_passes(rng, mix.most_passes)
+    passes = count_passes(rng, mix.most_passes, mix.fewer)
     guess = rng.random() < mix.guess
     cut = rng.random() < mix.cut
     if cut:

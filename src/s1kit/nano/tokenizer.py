@@ -27,11 +27,18 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-OTHER_WORDS = (
+
+
+def _split(phrase: str) -> list[str]:
+    cleaned = "".join(character if character.isalpha() else " " for character in phrase.replace("{v}", " "))
+    return cleaned.split()
+
+
+OTHER_WORDS = _split(
     "user assistant system think answer Answer Final Wait Hmm Quick look Looks seems sure count Option Options Choose "
     "Pick one So The the a is it me let Let that gives Result result first sight guess check again Check Again more "
-    "another way Another Once Second yes no and or not number numbers"
-).split()
+    "another way Another Once Second yes no and or not number numbers "
+)
 
 
 def build() -> Tokenizer:
@@ -97,6 +104,14 @@ def load(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
+def special_id(tokenizer: Tokenizer, token: str) -> int:
+    """Id of a token that has to exist."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"not a nano tokenizer: it has no {token}")
+    return int(found)
+
+
 def chat(question: str) -> str:
     """The prompt of one question, as the chat template renders it."""
     return f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
@@ -118,8 +133,3 @@ def _words() -> Iterator[str]:
     for letter in "abcdefghijklmnopqrstuvwxyz":
         for _ in range(50):
             yield f" {letter}"
-
-
-def _split(phrase: str) -> list[str]:
-    cleaned = "".join(character if character.isalpha() else " " for character in phrase.replace("{v}", " "))
-    return cleaned.split()

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from s1kit.nano import pretrain as p  # noqa: E402 - after the guard
 
-SMALL = Plan(seed=3, rows=2, length=128)
+SMALL = Plan(seed=3, rows=1, length=256)
 
 
 def config(out: Path, steps: int) -> p.PretrainConfig:

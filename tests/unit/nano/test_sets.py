@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from s1kit.nano import sets, traces
+from s1kit.nano import sets, stream, traces
+from s1kit.nano import tokenizer as nano_tokenizer
 from s1kit.nano.stream import Plan
 from s1kit.types import canonical_json, sha256_hex
 
@@ -49,8 +50,6 @@ def test_training_traces_leave_every_set_out() -> None:
 
 def test_pretraining_leaves_every_set_out() -> None:
     held = sets.held_out()
-    from s1kit.nano import stream
-
     seen: set[str] = set()
     original = stream.write_document
 
@@ -61,7 +60,7 @@ def test_pretraining_leaves_every_set_out() -> None:
     patch = pytest.MonkeyPatch()
     patch.setattr(stream, "write_document", spy)
     try:
-        tokenizer = __import__("s1kit.nano.tokenizer", fromlist=["build"]).build()
+        tokenizer = nano_tokenizer.build()
         for number in (0, 500, 2000):
             stream.make_batch(tokenizer, Plan(), number)
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,6 +35,11 @@ def through_transformers(folder: Path) -> Any:
     return transformers.AutoTokenizer.from_pretrained(folder)
 
 
+@cache
+def loaded(folder: Path) -> Any:
+    return nano.load(folder)
+
+
 def world_texts() -> list[str]:
     rng = Random(5)
     questions = [draw(rng, level, name, 0.3).text for name in FAMILIES for level in range(1, 7)]
@@ -52,9 +59,7 @@ def test_both_loaders_agree_and_lose_nothing(folder: Path, through_transformers:
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet=st.characters(min_codepoint=9, max_codepoint=0x2FF, exclude_categories=("Cs",))))
 def test_bytes_survive(folder: Path, text: str) -> None:
-    import unicodedata
-
-    direct = nano.load(folder)
+    direct = loaded(folder)
     expected = unicodedata.normalize("NFC", text)
     assert direct.decode(direct.encode(text).ids, skip_special_tokens=False) == expected
 

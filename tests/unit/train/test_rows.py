@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from s1kit.formats import BUILT_IN, ResolvedFormat
