@@ -285,17 +285,17 @@ def _check_requests(plan: Plan, row: Row, got: Generation, requests: list[Reques
             assert set(plan.format.turn_end_ids) | set(plan.format.think_stop_ids) <= set(request.stop_ids)
             assert set(plan.format.open[:1]) <= set(request.stop_ids) or plan.format.open in request.stop_seqs
         else:
-            _check_thinking_request(plan, policy, request, got, done, top)
+            _check_thinking_request(plan, policy, request, got, done, top, nudged=at > 0)
 
 
 def _check_thinking_request(
-    plan: Plan, policy: BudgetForcing, request: Request, got: Generation, done: tuple[int, ...], top: int
+    plan: Plan, policy: BudgetForcing, request: Request, got: Generation, done: tuple[int, ...], top: int, nudged: bool
 ) -> None:
+    # every thinking request but the first follows a nudge; an empty one cannot be told by where it stands
     ends = [s for s in got.segments if s.why in ("open", "think", "nudge") and s.end <= len(done)]
     used = [s for s in ends if s.why in ("think", "nudge")]
     inside = len(done) - (ends[-1].end if ends else 0)  # without min_tokens: behind the first token after a nudge
     left = top - sum(s.end - s.start for s in used) - inside
-    nudged = any(s.why == "nudge" for s in used)
     if request.stop_ids:
         assert request.max_tokens == left
         assert set(request.stop_ids) == set(plan.format.think_stop_ids)
