@@ -85,6 +85,7 @@ def pretrain(
     ),
     minutes: Annotated[float, typer.Option(help="Wall-clock budget; the decay at its end included.")] = 75.0,
     tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens.")] = None,
+    decay: Annotated[float, typer.Option(help="Last share of the run in which the learning rate falls to 0.")] = 0.2,
     start: Annotated[Path | None, typer.Option(help="Go on from these weights, with a short re-warm-up.")] = None,
     seed: Annotated[int, typer.Option(help="Of data and weights.")] = 1,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
@@ -103,6 +104,7 @@ def pretrain(
         minutes=minutes,
         tokens=1 << 60 if tokens is None else tokens,
         start=start,
+        decay=decay,
         threads=threads,
         command="s1 " + " ".join(sys.argv[1:]),
     )

@@ -38,7 +38,7 @@ class Teacher:
     easy_right: float = 0.75
     hard_right: float = 0.35
     slip: float = 0.06
-    looks_long: float = 56.0
+    looks_long: float = 48.0
     looks_noise: float = 8.0
     carry_on: float = 0.45
     most_passes: int = 4

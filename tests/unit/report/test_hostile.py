@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_runs import Writer, described, measure, questions, store
 from rich.console import Console
-from test_page import outline
 
 from s1kit.report.build import build_report
 from s1kit.report.terminal import ledger_table, points_table
 from s1kit.store.run import RunDir
 from s1kit.types import Grade, Question
+from unit.report.report_runs import Writer, described, measure, questions, store
+from unit.report.test_page import outline
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_runs import Words, finished, measure
 
 from s1kit.report.build import ReportError, build_report
 from s1kit.report.page import TRIGGER, UNKNOWN_TRIGGER
 from s1kit.store.run import RunDir
+from unit.report.report_runs import Words, finished, measure
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 

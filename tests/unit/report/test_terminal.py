@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_runs import finished
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +16,7 @@ from s1kit.report.labels import Dot, place
 from s1kit.report.marks import marked
 from s1kit.report.terminal import curve_lines, ledger_table, points_table
 from s1kit.store.run import RunDir
+from unit.report.report_runs import finished
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import finished, new_run, questions, small_row
 
 from s1kit.store import manifest
 from s1kit.store.difference import differences, outputs_only
 from s1kit.store.errors import StoreError
 from s1kit.store.listing import find_run, list_runs, show
+from unit.store.samples import finished, new_run, questions, small_row
 
 
 def test_listing_of_every_state(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from samples import CONFIG, finished, new_run, questions, small_row
-from test_run import grade
 
 from s1kit.store import query as module
 from s1kit.store.errors import StoreError
 from s1kit.store.query import StoreWarning, query
 from s1kit.store.run import RunDir
+from unit.store.samples import CONFIG, finished, new_run, questions, small_row
+from unit.store.test_run import grade
 
 VIEWS = ("runs", "questions", "generations", "grades", "points")
 

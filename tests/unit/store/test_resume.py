@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import CONFIG, NON_OUTPUT, finished, new_run, questions, small_row
-from test_run import grade, run_script
 
 from s1kit.store.errors import StoreError
 from s1kit.store.journal import drop_torn_tail
@@ -26,6 +24,8 @@ from s1kit.store.listing import summary
 from s1kit.store.lock import is_locked
 from s1kit.store.run import RunDir
 from s1kit.types import Generation
+from unit.store.samples import CONFIG, NON_OUTPUT, finished, new_run, questions, small_row
+from unit.store.test_run import grade, run_script
 
 
 def resume(path: Path, config: dict[str, Any] | None = None, **more: Any) -> tuple[RunDir, list[str]]:

@@ -13,11 +13,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples import CONFIG, finished, new_run, questions, small_row
 
 from s1kit.store.errors import StoreError
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade, Question, RunManifest, Segment
+from unit.store.samples import CONFIG, finished, new_run, questions, small_row
 
 big = st.integers(0, 2**62)
 words = st.text(max_size=12)  # NUL, lone combining marks, emoji; surrogates are not text

@@ -10,8 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from samples import decode, finished, plans, questions, real_rows, scripted
-from test_run import grade
 
 from s1kit.policies import BudgetForcing
 from s1kit.store.files import sha256_file
@@ -19,6 +17,8 @@ from s1kit.store.rows import GENERATIONS, QUESTIONS
 from s1kit.store.rules import ROW_RULES, Terms
 from s1kit.store.run import RunDir
 from s1kit.store.verify import Finding, passed, verify
+from unit.store.samples import decode, finished, plans, questions, real_rows, scripted
+from unit.store.test_run import grade
 
 
 def problems(findings: list[Finding]) -> list[str]:
