@@ -41,6 +41,8 @@ def main() -> None:
     """Run the command line; every error that the user can put right becomes a message instead of a traceback."""
     from s1kit.errors import UserError
 
+    if not sys.stderr.isatty():  # a log wants lines, not the redrawn bars of the libraries below
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         app()
     except UserError as error:

@@ -27,6 +27,6 @@ def train(
     config, settings = load(TrainConfig, recipe, None, tuple(sets or ()))
     if explain:
         show_settings(settings)
-    done = run(config)
+    done = run(config, lambda step, steps, loss: say(f"step {step} of {steps}  loss {loss:.4f}"))
     say(f"{done.rows} rows, {done.tokens} tokens, {done.seconds:.0f} s")
     print(done.out)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from s1kit.nano.traces import load as nano_traces
 from s1kit.store.manifest import environment
 from s1kit.tokenizer import Tokenizer
 from s1kit.train.rows import RowError, build_rows
-from s1kit.train.sft import Finetuned, SftConfig, finetune
+from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune
 from s1kit.types import Question, Record, Trace, canonical_json, sha256_hex
 
 
@@ -45,8 +46,10 @@ class TrainConfig(Record):
     seed: int = 0
 
 
-def run(config: TrainConfig) -> Finetuned:
+def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     """Train, save weights and tokenizer, and write ``manifest.json`` beside them. UserError for unusable rows."""
+    if missing := [name for name in ("torch", "trl") if find_spec(name) is None]:
+        raise UserError(f"training needs {' and '.join(missing)}\nhint: pip install 's1kit[train]'")
     base = resolve_model(config.base)
     form = load_format(config.format).resolve(Tokenizer.load(base))
     try:
@@ -54,7 +57,7 @@ def run(config: TrainConfig) -> Finetuned:
     except RowError as error:
         raise UserError(str(error)) from error
     shared = {"epochs", "batch_size", "accumulate", "learning_rate", "warmup", "weight_decay", "seed"}
-    done = finetune(SftConfig(base=Path(base), out=Path(config.out), **config.model_dump(include=shared)), rows)
+    done = finetune(SftConfig(base=Path(base), out=Path(config.out), **config.model_dump(include=shared)), rows, tell)
     facts: dict[str, Any] = {
         "kind": "sft",
         "command": "s1 " + " ".join(sys.argv[1:]),

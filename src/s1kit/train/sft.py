@@ -7,8 +7,9 @@ bfloat16, `warmup_ratio` is gone. Refuses to build data, and to tokenise anythin
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +35,8 @@ class SftConfig(BaseModel):
     seed: int = 0
     bf16: bool = False
     save_dtype: str = "bfloat16"
+    log_every: int = Field(default=10, ge=1)
+    """Optimiser steps between two values of the loss curve."""
     command: str = "s1 train"
 
 
@@ -49,8 +52,12 @@ class Finetuned(BaseModel):
     losses: tuple[tuple[int, float], ...]
 
 
-def finetune(config: SftConfig, rows: Sequence[TrainRow]) -> Finetuned:
-    """Train and save weights and tokenizer; raises ValueError when there is nothing to train on."""
+Tell = Callable[[int, int, float], None]
+"""Called now and then with steps done, steps in all, and the loss of the last stretch."""
+
+
+def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = None) -> Finetuned:
+    """Train and save weights and tokenizer; raises ValueError when there is nothing to train on, or a row is too long."""
     if not rows:
         raise ValueError("no rows to train on")
     import torch
@@ -65,8 +72,9 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow]) -> Finetuned:
             f"row {worst.id}: {longest} tokens, the model has {model.config.max_position_embeddings} positions"
         )
     started = time.monotonic()
-    trainer = _trainer(config, rows, model, tokenizer)
-    trainer.train()
+    with TemporaryDirectory() as scratch:
+        trainer = _trainer(config, rows, model, tokenizer, scratch, tell)
+        trainer.train()
     seconds = time.monotonic() - started
     losses = tuple((int(r["step"]), round(float(r["loss"]), 4)) for r in trainer.state.log_history if "loss" in r)
     model.to(getattr(torch, config.save_dtype)).save_pretrained(config.out)
@@ -76,13 +84,21 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow]) -> Finetuned:
     )
 
 
-def _trainer(config: SftConfig, rows: Sequence[TrainRow], model: Any, tokenizer: Any) -> Any:
+def _trainer(
+    config: SftConfig, rows: Sequence[TrainRow], model: Any, tokenizer: Any, scratch: str, tell: Tell | None
+) -> Any:
     from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
     from trl import SFTConfig, SFTTrainer
+
+    class Telling(TrainerCallback):
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if tell is not None and logs and "loss" in logs:
+                tell(state.global_step, state.max_steps, float(logs["loss"]))
 
     data = Dataset.from_list([{"input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows])
     arguments = SFTConfig(
-        output_dir=str(config.out / "trainer"),
+        output_dir=scratch,
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.accumulate,
@@ -100,13 +116,17 @@ def _trainer(config: SftConfig, rows: Sequence[TrainRow], model: Any, tokenizer:
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
         save_strategy="no",
-        logging_steps=10,
+        logging_steps=config.log_every,
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=False,
         seed=config.seed,
     )
-    return SFTTrainer(model=model, args=arguments, train_dataset=data, processing_class=tokenizer)
+    trainer = SFTTrainer(
+        model=model, args=arguments, train_dataset=data, processing_class=tokenizer, callbacks=[Telling()]
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def _copy_tokenizer(base: Path, out: Path) -> None:

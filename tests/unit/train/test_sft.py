@@ -1,0 +1,81 @@
+"""Fine-tuning with the real TRL: the loss is that of the labels, the schedule is ours, the folder loads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from s1kit.engines.open import open_engine
+from s1kit.formats import BUILT_IN, ResolvedFormat
+from s1kit.nano import traces
+from s1kit.nano.shipped import resolve_model
+from s1kit.tokenizer import Tokenizer
+from s1kit.train.recipe import TrainConfig, run
+from s1kit.train.rows import build_rows
+from s1kit.train.sft import SftConfig, finetune
+from s1kit.types import TrainRow
+
+BASE = Path(resolve_model("nano-base"))
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[TrainRow]:
+    form: ResolvedFormat = BUILT_IN["s1"].resolve(Tokenizer.load(BASE))
+    return build_rows(traces.load(4), form, max_tokens=2048)
+
+
+def loss_of(rows: list[TrainRow], *, everything: bool) -> float:
+    """Mean cross-entropy over the labels of all rows together; over the prompt too when asked."""
+    model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32).eval()
+    total, count = 0.0, 0
+    for row in rows:
+        ids = torch.tensor([row.input_ids])
+        labels = ids if everything else torch.tensor([row.labels])
+        with torch.inference_mode():
+            logits = model(input_ids=ids).logits[0, :-1].float()
+        losses = torch.nn.functional.cross_entropy(logits, labels[0, 1:], ignore_index=-100, reduction="sum")
+        total, count = total + float(losses), count + int((labels[0, 1:] != -100).sum())
+    return total / count
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_first_loss_is_that_of_trace_and_answer_alone(tmp_path: Path, rows: list[TrainRow]) -> None:
+    told: list[tuple[int, int, float]] = []
+    config = SftConfig(base=BASE, out=tmp_path / "out", epochs=2, batch_size=4, learning_rate=1e-3, log_every=1)
+    done = finetune(config, rows, lambda step, steps, loss: told.append((step, steps, loss)))
+    assert [(step, steps) for step, steps, _ in told] == [(1, 2), (2, 2)]
+    assert done.losses == tuple((step, round(loss, 4)) for step, _, loss in told)
+    assert told[0][2] == pytest.approx(loss_of(rows, everything=False), rel=2e-3)
+    assert told[0][2] != pytest.approx(loss_of(rows, everything=True), rel=5e-2)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"):
+        assert (config.out / name).read_bytes() == (BASE / name).read_bytes()
+    assert not any(path.is_dir() for path in config.out.iterdir())
+    engine, _ = open_engine("hf", config.out)
+    engine.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recipe_leaves_a_manifest(tmp_path: Path) -> None:
+    config = TrainConfig(out=str(tmp_path / "out"), size=4, epochs=1, batch_size=2, learning_rate=1e-3)
+    done = run(config)
+    facts = json.loads((done.out / "manifest.json").read_text())
+    assert facts["kind"] == "sft"
+    assert facts["recipe"] == config.model_dump(mode="json")
+    assert facts["rows"] == 4
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        finetune(SftConfig(base=BASE, out=tmp_path), [])
+
+
+def test_a_row_longer_than_the_model_is_named(tmp_path: Path) -> None:
+    row = TrainRow(
+        id="long-one", question_id="q", format="s1", input_ids=(1,) * 3000, labels=(1,) * 3000, n_tokens=3000
+    )
+    with pytest.raises(ValueError, match="long-one: 3000 tokens"):
+        finetune(SftConfig(base=BASE, out=tmp_path), [row])
