@@ -119,7 +119,7 @@ def label(policy: Unforced | BudgetForcing) -> str:
         word = "Wait" if policy.nudges is None else "/".join(n.strip() or "(empty)" for n in policy.nudges)
         parts.append(f"{word} x{policy.extensions}")
     if policy.equal_to:
-        parts.append(f"fresh, as long as {policy.equal_to.rpartition('-')[0]}")
+        parts.append(f"fresh, up to {policy.equal_to.rpartition('-')[0]}")
     if policy.compat:
         parts.append(f"({policy.compat} compat)")
     return " ".join(parts) or "natural"

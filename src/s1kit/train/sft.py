@@ -57,7 +57,7 @@ Tell = Callable[[int, int, float], None]
 
 
 def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = None) -> Finetuned:
-    """Train and save weights and tokenizer; raises ValueError when there is nothing to train on, or a row is too long."""
+    """Train, save weights and tokenizer; raises ValueError when there is nothing to train on or a row is too long."""
     if not rows:
         raise ValueError("no rows to train on")
     import torch

@@ -27,12 +27,18 @@ def test_a_trace_is_lines_each_new_thought_beginning_with_wait() -> None:
         assert all(line.startswith("Wait, ") for line in lines[1:])
 
 
-def test_stopping_depends_on_looks_and_not_on_difficulty() -> None:
+def test_stopping_depends_on_length_and_not_on_difficulty() -> None:
     rng = Random(1)
     habits = teacher.Teacher()
-    short = draw(rng, 5, "remainder")
-    long = draw(rng, 2, "bus")
-    assert habits.stops(short) > 0.5 > habits.stops(long)
+    problems = [draw(rng, level, name) for name in FAMILIES for level in (2, 5) for _ in range(20)]
+    problems.sort(key=lambda problem: len(problem.text))
+    chances = [habits.stops(problem) for problem in problems]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > 0.75
+    assert chances[-1] < 0.01
+    same = [p for p in problems if len(p.text) == 50]
+    assert {2, 5} == {p.level for p in same}
+    assert len({habits.stops(p) for p in same}) == 1
 
 
 def test_traces_are_a_function_of_the_seed() -> None:

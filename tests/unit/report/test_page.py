@@ -110,7 +110,7 @@ def test_the_curve_tells_its_sides_apart_and_is_named(page: str) -> None:
 
 def test_the_ledger_holds_waits_placebos_and_the_fresh_sample(page: str) -> None:
     ledger = page[page.index("What each “Wait” changed") : page.index("<h2>Points</h2>")]
-    for name in ("Wait x1", "Wait x2", "Wait x4", "Hmm x1", "(empty) x1", "fresh, as long as"):
+    for name in ("Wait x1", "Wait x2", "Wait x4", "Hmm x1", "(empty) x1", "fresh, up to"):
         assert name in ledger
     assert ledger.index("Wait x1") < ledger.index("Hmm x1") < ledger.index("Wait x2")
     assert ledger.count('class="forest"') == 8
