@@ -5,10 +5,13 @@ make bench
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from s1kit.store.manifest import hardware
 
 HERE = Path(__file__).parent
 NAMES = ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo")
@@ -26,8 +29,9 @@ def main() -> None:
         if done.returncode:
             failed.append(name)
             continue
-        (results / f"{name}.json").write_text(done.stdout)
-        print(f"{name}: {time.perf_counter() - began:.0f} s\n{done.stdout}")
+        record = json.dumps({**json.loads(done.stdout), "machine": hardware()}, indent=1)
+        (results / f"{name}.json").write_text(record + "\n")
+        print(f"{name}: {time.perf_counter() - began:.0f} s\n{record}")
     if failed:
         sys.exit(f"error: these failed: {', '.join(failed)}")
 

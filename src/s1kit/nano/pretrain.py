@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from s1kit.nano import manifest, measure
+from s1kit.nano import measure
 from s1kit.nano import tokenizer as nano_tokenizer
-from s1kit.nano.stream import Batch, Plan, make_batch
+from s1kit.nano.stream import Batch, Plan, describe, make_batch
+from s1kit.store.manifest import environment
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,7 @@ def export(model: Any, target: Path, config: PretrainConfig, run: Pretraining) -
         "kind": "pretrain",
         "command": config.command,
         "seed": config.plan.seed,
+        "stream": describe(config.plan),
         "tokens": run.tokens,
         "steps": run.step,
         "minutes": round(run.seconds / 60, 1),
@@ -232,10 +235,18 @@ def export(model: Any, target: Path, config: PretrainConfig, run: Pretraining) -
         "shape": asdict(config.shape),
         "optimiser": {"muon_lr": config.muon_lr, "adam_lr": config.adam_lr, "weight_decay": config.weight_decay},
         "schedule": {"warmup_steps": config.warmup, "decay_share": config.decay},
-        "loss_curve": manifest.thin(run.curve),
+        "loss_curve": thin(run.curve),
         "accuracies": run.accuracies,
+        **environment(),
     }
-    manifest.write(target, facts)
+    (target / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def thin(curve: Sequence[tuple[int, float]], points: int = 120) -> list[tuple[int, float]]:
+    """At most `points` values of a curve, each the mean of its stretch."""
+    size = max(1, -(-len(curve) // points))
+    parts = [curve[i : i + size] for i in range(0, len(curve), size)]
+    return [(part[-1][0], round(sum(loss for _, loss in part) / len(part), 4)) for part in parts]
 
 
 def write_weights(model: Any, target: Path, tokenizer: Tokenizer) -> None:

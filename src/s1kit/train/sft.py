@@ -91,7 +91,7 @@ def _trainer(
     from transformers import PrinterCallback, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    class Telling(TrainerCallback):
+    class Telling(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if tell is not None and logs and "loss" in logs:
                 tell(state.global_step, state.max_steps, float(logs["loss"]))

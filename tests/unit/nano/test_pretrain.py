@@ -89,5 +89,5 @@ def test_weights_load_and_tell_where_they_come_from(tmp_path: Path) -> None:
     assert model.dtype == torch.bfloat16
     facts = json.loads((target / "manifest.json").read_text())
     assert facts["tokens"] == 512
-    assert facts["machine"]["cores"]
+    assert facts["hardware"]["cores"]
     assert str(tmp_path) not in json.dumps(facts)

@@ -1,0 +1,119 @@
+"""Writes what was measured into README.md: the numbers of bench/results/, and the demo's curve.
+
+    python bench/readme.py [--run RUN]     # RUN: a run directory of `s1 nano demo`; without one, only the numbers
+
+Knows sentences; every number in them comes from a file that a benchmark or the demo wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from s1kit.metrics.summary import Metrics
+from s1kit.report.terminal import curve_lines
+from s1kit.store.run import RunDir
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+
+
+def measured(results: Path = RESULTS) -> str:
+    """The table under "Measured"."""
+    r = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    start, sweep, fast, forced, demo = (
+        r[name] for name in ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo")
+    )
+    machine = demo["machine"]
+    low, high = forced["wall_ratio_same_sequence"]["interval"]
+    rows = (
+        ("demo, after installation", f"{demo['seconds']:.0f} s, {demo['peak_gib']} GiB", "240 s, 3 GiB"),
+        ("`s1 --help`; does `import s1kit` load torch?", f"{start['help_median_s']} s; {_yes(start)}", "0.3 s; no"),
+        (
+            f"sweep of {sweep['points']} points: thinking tokens paid, to those of each question's longest point",
+            f"{sweep['ratio_paid_to_longest']:.2f}",
+            "1.00",
+        ),
+        (
+            f"the same points as separate runs ({_equal(sweep)} generations): thinking tokens, seconds",
+            f"{sweep['tokens_ratio_separate_to_shared']} x, {sweep['seconds_ratio_separate_to_shared']} x",
+            "",
+        ),
+        (
+            f"`hf` engine against `model.generate`, {fast['requests']} rows of unknown length: tokens per second",
+            f"{fast['ratio_median']:.2f} x ({fast['ratio_min_max'][0]:.2f} to {fast['ratio_min_max'][1]:.2f})",
+            "1.5 x",
+        ),
+        (
+            "forced against unforced rows of the same length: tokens prefilled again per row (nudges + close + suffix)",
+            str(forced["prefilled_again_per_row"]),
+            str(forced["prefilled_again_per_row"]),
+        ),
+        (
+            "the same: seconds",
+            f"{forced['wall_ratio_same_sequence']['median']:.3f} x ({low:.3f} to {high:.3f})",
+            "1.05 x",
+        ),
+    )
+    lines = [f"On {machine['cores']} cores ({machine['cpu']}), no accelerator:", ""]
+    lines += ["| what | measured | goal |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {value} | {goal} |" for what, value, goal in rows)])
+
+
+def curve(run: Path) -> str:
+    """The demo's chart, as the terminal shows it."""
+    opened = RunDir.open(run)
+    measured = Metrics.model_validate_json((run / "metrics.json").read_text())
+    lines = curve_lines(measured, policies=opened.manifest.policies)
+    return "```text\n" + "\n".join(line.rstrip() for line in lines) + "\n```\n\n" + told(measured)
+
+
+def told(measured: Metrics) -> str:
+    """What the chart says, in two sentences with their intervals."""
+    points = {p.policy_id: p for p in measured.points}
+    least, natural = measured.points[0], points[str(measured.natural)]
+    one = {e.label: e for e in measured.ledger if e.extensions == 1 and e.against == "natural"}
+    gains = "; ".join(
+        f"{label.removesuffix(' x1')} {e.comparison.difference:+.1f} points "
+        f"[{e.comparison.interval.low:+.1f}, {e.comparison.interval.high:+.1f}]"
+        for label, e in one.items()
+    )
+    return (
+        f"{least.accuracy:.1%} of {measured.n_questions} questions right at {least.thinking_mean:.0f} thinking tokens, "
+        f"{natural.accuracy:.1%} at {natural.thinking_mean:.0f}, where the model stops by itself.\n"
+        f"What keeping it from stopping once changed, by what was appended: {gains}."
+    )
+
+
+def put(text: str, name: str, block: str) -> str:
+    """README with the block between its two markers replaced."""
+    pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"error: README.md has no block {name!r}")
+    return pattern.sub(lambda m: f"{m[1]}{block}\n{m[2]}", text)
+
+
+def _yes(start: dict[str, Any]) -> str:
+    return "yes" if start["import_loads_torch"] or start["help_loads_torch"] else "no"
+
+
+def _equal(sweep: dict[str, Any]) -> str:
+    return "equal" if sweep["all_generations_equal"] else "unequal"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--run", type=Path)
+    options = parser.parse_args()
+    readme = ROOT / "README.md"
+    text = put(readme.read_text(), "measured", measured())
+    if options.run is not None:
+        text = put(text, "demo", curve(options.run))
+    readme.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
