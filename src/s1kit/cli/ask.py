@@ -96,7 +96,7 @@ class _Live:
         """Print what was put into the context by force since the last chunk."""
         new = context[self.shown :]
         text = self.decode(new)
-        self.shown = len(context)
+        self.shown = max(self.shown, len(context))  # a later chunk of a request comes with the request's old context
         width = len(self.close)
         self.answering |= any(new[i : i + width] == self.close for i in range(len(new) - width + 1))
         if text:

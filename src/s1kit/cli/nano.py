@@ -96,11 +96,11 @@ def pretrain(
     from s1kit.cli.console import say
     from s1kit.nano.pretrain import PretrainConfig
     from s1kit.nano.pretrain import pretrain as run
-    from s1kit.nano.stream import Plan
+    from s1kit.nano.stream import LAST, Plan
 
     config = PretrainConfig(
         out=out,
-        plan=Plan(seed=seed),
+        plan=Plan(seed=seed) if start is None else Plan(seed=seed, stages=((1 << 62, LAST),)),
         minutes=minutes,
         tokens=1 << 60 if tokens is None else tokens,
         start=start,

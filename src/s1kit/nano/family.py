@@ -77,6 +77,18 @@ class Problem:
             return value
         return "ABCD"[self.options.index(value)] if value in self.options else "A"
 
+    def look_up(self, value: str) -> str:
+        """The options read one by one until `value` is found, then its letter; empty where there are none.
+
+        A model of this size copies and compares, but does not find a letter by its value in one step.
+        """
+        if not self.options:
+            return ""
+        upto = self.options.index(value) + 1 if value in self.options else len(self.options)
+        pairs = zip("ABCD", self.options[:upto], strict=False)
+        steps = "; ".join(f"{letter}){option} {'yes' if option == value else 'no'}" for letter, option in pairs)
+        return f" {steps}. Option {self.label(value)}."
+
     def miss(self, rng: Random) -> str:
         """A plausible wrong value, one that is offered where options are."""
         others = [option for option in self.options if option != self.value]

@@ -6,6 +6,7 @@ decay only at the end, so that a run can go on from any weights. Refuses to know
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -237,9 +238,19 @@ def export(model: Any, target: Path, config: PretrainConfig, run: Pretraining) -
         "schedule": {"warmup_steps": config.warmup, "decay_share": config.decay},
         "loss_curve": thin(run.curve),
         "accuracies": run.accuracies,
+        **({} if config.start is None else {"started_from": provenance(config.start)}),
         **environment(),
     }
     (target / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def provenance(start: Path) -> dict[str, Any]:
+    """What is known of the weights that a run went on from: their hash, and their own manifest but for its curves."""
+    facts: dict[str, Any] = {"model_sha256": hashlib.sha256((start / "model.safetensors").read_bytes()).hexdigest()}
+    if (start / "manifest.json").is_file():
+        parent = json.loads((start / "manifest.json").read_text(encoding="utf-8"))
+        facts |= {k: v for k, v in parent.items() if k not in ("loss_curve", "accuracies")}
+    return facts
 
 
 def thin(curve: Sequence[tuple[int, float]], points: int = 120) -> list[tuple[int, float]]:

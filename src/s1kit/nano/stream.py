@@ -23,6 +23,10 @@ Ints = npt.NDArray[np.int64]
 IGNORED = -100
 
 
+LAST = Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6, fewer=0.62, direct=0.13, cut=0.15, choice=0.35)
+"""What is read at the end of the curriculum, and by a run that goes on from weights."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Size of a batch, and the curriculum: until which token which mix is read."""
@@ -36,7 +40,7 @@ class Plan:
             (6_000_000, Mix(levels=(1, 2, 2, 3, 3, 4), most_passes=4, cut=0.15)),
             (16_384_000, Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6)),
             # later passes are copies of earlier ones: once copying has begun, fresh questions teach more
-            (1 << 62, Mix(levels=(1, 2, 2, 3, 3, 4, 4, 5, 5, 6), most_passes=6, fewer=0.62, direct=0.13, cut=0.15)),
+            (1 << 62, LAST),
         )
     )
 

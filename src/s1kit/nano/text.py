@@ -53,10 +53,10 @@ class Document:
 
 
 def pass_line(rng: Random, problem: Problem, value: str, work: str, lead: str) -> str:
-    """One line: connective, steps, conclusion."""
+    """One line: connective, steps, conclusion, and in a choice form the option that says so."""
     ends = rng.choice(ENDS).format(v=value)
-    option = f" Option {problem.label(value)}." if problem.options else ""
-    return f"{lead}{'' if work.startswith(' ') or not lead else ' '}{work if lead else work.strip()}. {ends}{option}\n"
+    space = "" if work.startswith(" ") or not lead else " "
+    return f"{lead}{space}{work if lead else work.strip()}. {ends}{problem.look_up(value)}\n"
 
 
 def guess_value(rng: Random, problem: Problem, right: float) -> str:
