@@ -168,7 +168,7 @@ def _grade_and_tell(run: RunDir, grader: str, as_json: bool) -> None:
 
 def show_metrics(measured: Metrics) -> None:
     """Curve and tables, for people."""
-    from s1kit.report.terminal import curve_lines, ledger_table, points_table
+    from s1kit.report.terminal import curve_lines, facts_lines, ledger_table, points_table
 
     console = people() if not sys.stdout.isatty() else data_console()
     for line in curve_lines(measured):
@@ -176,6 +176,8 @@ def show_metrics(measured: Metrics) -> None:
     console.print(points_table(measured))
     if measured.ledger:
         console.print(ledger_table(measured))
+    for line in facts_lines(measured):
+        console.print(line, markup=False)
     for note in measured.notes:
         console.print(f"note: {note}", markup=False)
 

@@ -16,8 +16,8 @@ from rich.text import Text
 from s1kit.metrics.summary import Metrics
 from s1kit.report.charts import Frame, frame
 from s1kit.report.marks import CURVE, Mark, Marked, marked
-from s1kit.report.page import ledger_rows, point_rows
-from s1kit.report.text import one_line
+from s1kit.report.page import facts, ledger_rows, point_rows
+from s1kit.report.text import number, one_line, percent
 
 Policies = Mapping[str, Mapping[str, Any]]
 SIGNS: dict[Mark, str] = {
@@ -124,6 +124,22 @@ def _legend(points: Sequence[Marked], width: int) -> list[str]:
             lines.append(" " * _MARGIN)
         lines[-1] += ("  " if lines[-1].strip() else "") + item
     return [line[:width] for line in lines]
+
+
+def facts_lines(metrics: Metrics) -> list[str]:
+    """Control, scaling and performance, a line each; one more where the traces were probed along their way."""
+    lines = []
+    for fact in facts(metrics):
+        value = " ".join(part for part in (fact.value, fact.unit, fact.interval) if part)
+        lines.append(f"{fact.name.lower():12}{'; '.join((value, *fact.lines))}")
+    if (a := metrics.anytime) is not None:
+        lines.append(
+            f"{'anytime':12}{percent(a.accuracy)} as {number(a.n)} traces ended, with {number(a.tokens_mean)} tokens; "
+            f"{percent(a.oracle_accuracy)} with {number(a.oracle_tokens_mean)} if each had stopped when first right; "
+            f"{percent(a.share_right_then_wrong)} were right and ended wrong; first right after "
+            f"{number(a.first_right_median)}, last flip after {number(a.last_flip_median)} tokens (medians)"
+        )
+    return lines
 
 
 def points_table(metrics: Metrics, policies: Policies | None = None) -> Table:

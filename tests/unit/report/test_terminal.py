@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from s1kit.metrics.anytime import Anytime
 from s1kit.metrics.summary import Metrics
 from s1kit.report.build import read_metrics
 from s1kit.report.labels import Dot, place
 from s1kit.report.marks import marked
-from s1kit.report.terminal import curve_lines, ledger_table, points_table
+from s1kit.report.terminal import curve_lines, facts_lines, ledger_table, points_table
 from s1kit.store.run import RunDir
 from unit.report.report_runs import finished
 
@@ -48,6 +49,19 @@ def test_lines_keep_to_the_width_and_hold_every_kind_of_mark(run: RunDir, metric
 
 def test_plain_lines_are_ascii(metrics: Metrics) -> None:
     assert all(line.isascii() for line in curve_lines(metrics, plain=True))
+
+
+def test_the_three_metrics_and_the_anytime_curve_are_told(metrics: Metrics) -> None:
+    lines = facts_lines(metrics.model_copy(update={"anytime": None}))
+    assert [line.split()[0] for line in lines] == ["control", "scaling", "performance"]
+    assert f"{metrics.scaling.value:+.1f} points per doubling" in lines[1].replace("−", "-")
+    story = Anytime(
+        n=50, curve=(), accuracy=0.6, share_ever_right=0.65, share_right_then_wrong=0.05, oracle_accuracy=0.65,
+        oracle_tokens_mean=28.8, tokens_mean=46.7, first_right_median=16.0, last_flip_median=None, stories=(),
+    )  # fmt: skip
+    told = facts_lines(metrics.model_copy(update={"anytime": story}))[-1]
+    for part in ("60.0% as 50 traces ended", "65.0% with 29", "5.0% were right and ended wrong", "after – tokens"):
+        assert part in told
 
 
 def test_too_narrow_says_so(metrics: Metrics) -> None:
