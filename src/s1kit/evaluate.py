@@ -13,7 +13,7 @@ from typing import Any
 from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.errors import UserError
 from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, machine
+from s1kit.forcing.machine import Machine, failed, machine
 from s1kit.forcing.plan import Plan, PolicyError, Row, overflowing
 from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
@@ -128,6 +128,12 @@ def prepare(
         for sample in range(samples):
             rows[question.id, sample] = Row(question.id, prompt, opening, sample, row_seed(seed, question.id, sample))
     for point in points.values():
+        named = point.policy.equal_to if isinstance(point.policy, BudgetForcing) else None
+        if named is not None and (named not in points or named == point.plan.policy_id):
+            raise PolicyError(
+                f"policy {point.plan.label!r} refers to {named!r}, which this run does not have\n"
+                f"hint: it has {', '.join(sorted(p for p in points if p != point.plan.policy_id))}"
+            )
         _refuse_overflow(point.plan, list(rows.values()))
     return Job(tuple(questions), tuple(points.values()), rows, samples)
 
@@ -158,6 +164,7 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
             "sampling": p.sampling.model_dump(mode="json", exclude={"seed"}),
             "format": p.plan.format.spec.model_dump(mode="json"),
             "think_stops": list(p.plan.format.think_stop_ids),
+            "think_stop_seqs": [list(seq) for seq in p.plan.format.think_stop_seqs],
             "samples": job.samples,
         }
         for p in job.points
@@ -167,16 +174,18 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
 def execute(job: Job, engine: Engine, run: RunDir, progress: Progress, *, share: bool = True) -> None:
     """Generate every row that the run does not have yet, and store each as it finishes.
 
-    ``share``: run all policies over one SweepEngine, so that no prefix is generated twice; rows that are there already
+    ``share``: run all policies over one SweepEngine, so that no prefix is generated twice (not where a sampled
+    continuation depends on its batch: then each policy draws its own); rows that are there already
     are put into it first, so a resumed sweep pays for nothing again. Rows of ``equal_to`` policies come last, when the
     rows they refer to are known.
     """
     stored = list(run.generations()) if run.done else []
-    shared = SweepEngine(engine) if share else None
+    same_draws = engine.info.crn or all(p.sampling.temperature == 0 for p in job.points)
+    shared = SweepEngine(engine) if share and same_draws else None
     if shared is not None:
         for generation in stored:
             _teach(shared, job, generation)
-    used = {g.key: g.n_thinking for g in stored}
+    used = {g.key: g.n_thinking for g in stored if g.error is None}
     batch = _Batch(run, size=max(8, engine.info.slots // 4))
 
     def watch(_: Request, chunk: Chunk) -> None:
@@ -186,7 +195,8 @@ def execute(job: Job, engine: Engine, run: RunDir, progress: Progress, *, share:
     try:
         for late in (False, True):
             for generation in drive(_machines(job, run.done, used, late), shared or engine, watch=watch):
-                used[generation.key] = generation.n_thinking
+                if generation.error is None:
+                    used[generation.key] = generation.n_thinking
                 batch.add(with_text(generation, job))
                 progress.add(done=1, errors=1 if generation.error else 0)
             batch.flush()
@@ -207,8 +217,8 @@ def _machines(
                 yield machine(point.plan, row)
             elif (question, equal_to, sample) in used:
                 yield machine(point.plan, row.capped(used[question, equal_to, sample]))
-            else:
-                raise UserError(f"policy {point.plan.label!r} refers to {equal_to!r}, which this run does not have")
+            else:  # fails too, so that a resumed run makes both again
+                yield failed(point.plan, row, f"the row of {equal_to} that it refers to failed")
 
 
 def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
@@ -217,8 +227,8 @@ def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
     row = job.rows.get((generation.question_id, generation.sample))
     if plan is None or row is None or generation.error is not None:
         return
-    if isinstance(plan.policy, BudgetForcing) and plan.policy.equal_to is not None:
-        return  # its cap is known only with the row it refers to; it shares nothing that others need
+    if isinstance(plan.policy, BudgetForcing) and (plan.policy.equal_to is not None or plan.policy.compat is not None):
+        return  # a cap is known only with the row it refers to; the reference's trimming leaves no replayable record
     for request, chunk in replay(plan, row, generation):
         shared.learn(request, chunk)
 
@@ -253,6 +263,8 @@ def compute_metrics(run: RunDir, grader: str = "default") -> Metrics:
     """Metrics of a graded run, from its files alone."""
     policies = run.manifest.policies
     generations, grades = list(run.generations()), list(run.grades(grader))
+    if missing := {g.key for g in generations} - {g.key for g in grades}:
+        raise UserError(f"{len(missing)} rows of {run.path} have no grade by {grader}\nhint: s1 grade {run.path}")
     shown = {g.policy_id for g in generations if policies[g.policy_id].get("role") != "anytime"}
     return summarise(
         list(run.questions()),

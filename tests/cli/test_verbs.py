@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from safetensors.torch import load_file, save_file
 
 from cli.conftest import Run
 
@@ -97,3 +100,33 @@ def test_env_names_no_path_and_no_host(s1: Run) -> None:
     facts = json.loads(s1("env", "--json").stdout)
     assert facts["s1kit"]
     assert not any(str(v).startswith("/") for v in facts.values())
+
+
+def test_a_run_is_verified_with_the_grader_that_its_metrics_name(s1: Run, scripted: list[str]) -> None:
+    run = s1("eval", *scripted, "--max-thinking", "20", "--set", "grader=s1_compat").stdout.strip()
+    assert "error" not in s1("runs", "verify", run).stdout
+
+
+def test_metrics_without_grades_say_what_to_do(s1: Run, scripted: list[str], tmp_path: Path) -> None:
+    run = s1("eval", *scripted, "--max-thinking", "20").stdout.strip()
+    [grades] = (tmp_path / run).glob("grades/*.parquet")
+    rows = pq.read_table(grades)
+    pq.write_table(rows.slice(2), grades)
+    done = s1("metrics", run, check=2)
+    assert "2 rows of" in done.stderr
+    assert "hint: s1 grade" in done.stderr
+
+
+def test_other_weights_in_the_same_folder_are_refused_on_resume(
+    s1: Run, questions: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    flags = ["--model", "model", "--benchmark", str(questions), "--limit", "2", "--max-answer", "4"]
+    run = tmp_path / s1("eval", *flags, "--max-thinking", "8").stdout.strip()
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "status": "interrupted"}))
+    weights = load_file(model / "model.safetensors")
+    save_file({name: tensor * 1.01 for name, tensor in weights.items()}, model / "model.safetensors")
+    done = s1("eval", *flags, "--max-thinking", "8", "--resume", check=2)
+    assert "inputs.model" in done.stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from s1kit.engines.base import Chunk
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.evaluate import Job, Progress, describe, execute, prepare, role_of
 from s1kit.forcing.plan import PolicyError, Row
@@ -120,6 +122,80 @@ def test_a_resumed_sweep_pays_for_no_token_twice(tokenizer: Tokenizer, tmp_path:
                 most = max(g.n_thinking_model for g in own)
                 paid = sum(g.n_paid_thinking for g in own)
                 assert paid == max(0, most - longest_known.get((question.id, sample), 0))
+
+
+class Failing(ScriptedEngine):
+    """Fails every request of one kind, as an engine does that runs out of memory."""
+
+    fails = True
+
+    def collect(self) -> list[Chunk]:
+        def broken(chunk: Chunk) -> bool:
+            return self.fails and chunk.finish is not None and len(chunk.tokens) > 12
+
+        return [
+            replace(c, tokens=c.tokens[:3], finish="error", stop_id=None, error="out of memory") if broken(c) else c
+            for c in super().collect()
+        ]
+
+
+def test_a_row_held_against_a_failed_one_fails_too_and_both_are_made_again(
+    tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    good = engine_of(tokenizer)
+    job = job_of(tokenizer, good)
+    with new_run(tmp_path / "good", job) as run:
+        execute(job, good, run, Progress(job.size))
+        wanted = kept(run)
+    ends = {i: 0.06 for t in ("<|im_start|>", "<|im_end|>") if (i := tokenizer.id_of(t)) is not None}
+    bad = Failing.random(4, stops=ends, vocab_size=tokenizer.vocab_size, context_len=400, slots=4)
+    with new_run(tmp_path / "bad", job) as run:
+        execute(job, bad, run, Progress(job.size), share=False)
+        rows = kept(run)
+        run.finish()
+    [fresh] = [p for p in job.points if p.role == "fresh"]
+    assert isinstance(fresh.policy, BudgetForcing)
+    assert fresh.policy.equal_to is not None
+    held = {(q, s): g.error for (q, policy, s), g in rows.items() if policy == fresh.policy.equal_to}
+    assert any(held.values())
+    for (question, policy, sample), g in rows.items():
+        if policy == fresh.plan.policy_id and held[question, sample]:
+            assert g.error == f"the row of {fresh.policy.equal_to} that it refers to failed"
+    run, notes = RunDir.resume(tmp_path / "bad", {"a": 1})
+    assert any("made again" in note for note in notes)
+    with run:
+        execute(job, good, run, Progress(job.size))
+        assert kept(run) == wanted
+
+
+def test_a_reference_to_a_policy_that_is_not_there_is_refused_before_anything_is_paid(tokenizer: Tokenizer) -> None:
+    engine = engine_of(tokenizer)
+    point: tuple[BudgetForcing, Role, Sampling] = (BudgetForcing(equal_to="bf-nope-1"), "fresh", Sampling())
+    with pytest.raises(PolicyError, match="refers to 'bf-nope-1', which this run does not have"):
+        prepare(QUESTIONS, [point], load_format("s1").resolve(tokenizer), engine.info)
+
+
+def test_where_draws_depend_on_the_batch_no_prefix_is_shared(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    engine.info = engine.info.model_copy(update={"crn": False})
+    job = job_of(tokenizer, engine, temperature=1.0)
+    with new_run(tmp_path, job) as run:
+        execute(job, engine, run, Progress(job.size))
+        assert all(g.n_paid_thinking == g.n_thinking_model for g in run.generations())
+
+
+def test_a_run_with_the_reference_s_quirks_can_be_resumed(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    engine = engine_of(tokenizer)
+    quirky = BudgetForcing(max_thinking=25, extensions=3, max_answer=8, compat="s1")
+    points: list[tuple[BudgetForcing | Unforced, Role, Sampling]] = [(quirky, "extension", Sampling())]
+    job = prepare(QUESTIONS, points, load_format("s1").resolve(tokenizer), engine.info, seed=3)
+    with new_run(tmp_path / "whole", job) as run:
+        execute(job, engine, run, Progress(job.size))
+        wanted, rows = kept(run), list(run.generations())
+    with new_run(tmp_path / "half", job) as run:
+        run.append_many(rows[:3])
+        execute(job, engine_of(tokenizer), run, Progress(job.size))
+        assert kept(run) == wanted
 
 
 def test_replay_makes_every_record_again(tokenizer: Tokenizer, tmp_path: Path) -> None:

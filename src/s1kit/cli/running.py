@@ -87,15 +87,18 @@ def run_policies(
 
 
 def _open_run(config: Any, job: Job, info: Any, kind: str, resume: bool, tokenizer_hash: str) -> RunDir:
+    from s1kit.engines.fingerprint import fingerprint
     from s1kit.evaluate import describe
+    from s1kit.nano.shipped import resolve_model
     from s1kit.store.run import RunDir
     from s1kit.types import canonical_json, sha256_hex
 
     resolved = config.model_dump(mode="json")
+    folder = Path(resolve_model(config.model))
     inputs = {
         "questions": sha256_hex("\n".join(q.id for q in job.questions)),
         "tokenizer": tokenizer_hash,
-        "model": info.revision or info.model,
+        "model": fingerprint(folder) if folder.is_dir() else info.revision or info.model,
         "policies": sha256_hex(canonical_json(sorted(p.plan.policy_id for p in job.points))),
     }
     if resume:

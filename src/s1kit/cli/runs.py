@@ -6,6 +6,7 @@ Knows its flags. The store is ``s1kit.store``.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -58,8 +59,12 @@ def verify(run: o.RunPath, as_json: o.Json = False) -> None:
     from s1kit.store.verify import passed
     from s1kit.store.verify import verify as check
 
+    def recompute(opened: RunDir) -> dict[str, Any]:
+        named = (opened.metrics() or {}).get("grader", "default")
+        return compute_metrics(opened, named).model_dump(mode="json")
+
     opened = RunDir.open(run)
-    findings = check(opened, decode=decoder_of(opened), recompute=lambda r: compute_metrics(r).model_dump(mode="json"))
+    findings = check(opened, decode=decoder_of(opened), recompute=recompute)
     if as_json:
         print_json([asdict(f) for f in findings])
     else:

@@ -75,6 +75,8 @@ class HFEngine:
             vocab_size=self._loaded.vocab_size,
             tokenizer_hash=self.tokenizer.hash,
             logprobs=True,
+            # in half precision the logits, and now and then a draw, depend on which rows share a pass
+            crn=dtype == "float32",
         )
         self._prefill_chunk = prefill_chunk
         self._max_cache_tokens = max_cache_tokens
@@ -113,7 +115,9 @@ class HFEngine:
             live.cancelled = True
 
     def close(self) -> None:
-        """Drop the model, the cache and everything in flight."""
+        """Drop the model, the cache and everything in flight; a second call does nothing."""
+        if self._closed:
+            return
         self._closed = True
         self._live.clear()
         self._waiting.clear()
@@ -316,7 +320,7 @@ class HFEngine:
             text = f"out of memory with one slot left ({trouble}); {hint}"
             chunks = [self._end(live, "error", error=text) for live in self._active[:1] or self._waiting[:1]]
         log.warning("out of memory (%s): going on with %d slots", trouble, self.info.slots)
-        self._prefill_chunk = max(64, self._prefill_chunk // 2)
+        self._prefill_chunk = min(self._prefill_chunk, max(64, self._prefill_chunk // 2))
         for live in self._active:
             live.slot = None
         self._waiting = self._active + self._waiting

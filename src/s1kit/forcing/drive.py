@@ -53,7 +53,10 @@ def drive(
                 done = _send(machine, chunk, engine, waiting, stream, request)
                 if done is not None:
                     yield done
-    except GeneratorExit:  # the reader left early, and the engine may be used again: let nothing linger in it
+    except (
+        GeneratorExit,
+        KeyboardInterrupt,
+    ):  # the reader left early, and the engine may be used again: let nothing linger in it
         _abandon(engine, waiting)
         raise
     finally:

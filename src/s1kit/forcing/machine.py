@@ -308,6 +308,14 @@ def loops(tokens: list[int], shortest: int = 8, longest: int = 64, times: int = 
     return False
 
 
+def failed(plan: Plan, row: Row, why: str) -> Machine:
+    """A row that cannot be run, for a reason that lies outside it: an error, and no request."""
+    tape = Tape(plan, row)
+    tape.error = why
+    return tape.finish("error", None)
+    yield  # a machine that asks for nothing is a machine all the same
+
+
 def overflow(plan: Plan, row: Row, room: int) -> str:
     """Why this row cannot hold its policy, as one sentence for its error."""
     asked = plan.policy.max_thinking if isinstance(plan.policy, BudgetForcing) else None

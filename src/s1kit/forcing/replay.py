@@ -1,7 +1,7 @@
 """A stored generation as the requests and chunks it came from: the machine run again over its own record.
 
 Knows how segments answer requests. Refuses to generate anything: what the record does not hold cannot be replayed.
-Used to resume a sweep without paying twice, and to verify that a record is what the method makes of its chunks.
+Used to resume a sweep without paying twice.
 """
 
 from __future__ import annotations

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from s1kit.engines.base import Chunk, Engine, Finish, Request
 
 Key = tuple[object, ...]
+_numbers = count(1)  # over all sweeps of a process: an earlier one may have left requests in the same engine
 REMEMBER = 100_000
 """Answered requests whose successor may still come; forgetting one costs a prefill, never a token."""
 
@@ -80,7 +82,6 @@ class SweepEngine:
         self._ready: list[Chunk] = []
         self._hold = hold_tokens
         self._held = 0
-        self._count = 0
 
     def submit(self, request: Request) -> None:
         """Queue a request on the thread of its context. Raises ValueError for a live id."""
@@ -99,6 +100,7 @@ class SweepEngine:
         thread = self._threads.setdefault(_key(request), _Thread(request))
         if thread.ended or len(chunk.tokens) < len(thread.tokens) or thread.inner_id is not None:
             return
+        self._held += len(chunk.tokens) - len(thread.tokens) + (0 if thread.tokens else len(request.prompt_ids))
         thread.tokens = list(chunk.tokens)
         if chunk.finish == "stop":
             thread.end_by(chunk.stop_id)
@@ -113,7 +115,10 @@ class SweepEngine:
                 return ready
             if not self._key_of:
                 return []
-            for chunk in self.inner.collect():
+            chunks = self.inner.collect()
+            if not chunks:
+                return []  # the real engine has nothing to say: the driver says so, instead of asking for ever
+            for chunk in chunks:
                 self._receive(chunk)
 
     def cancel(self, request_id: str) -> None:
@@ -186,10 +191,9 @@ class SweepEngine:
         if again := _beginning(thread.tokens, thread.first.stop_seqs):
             del thread.tokens[-again:]
         have = len(thread.tokens)
-        self._count += 1
         inner = replace(
             thread.first,
-            id=f"sweep/{self._count}",
+            id=f"sweep/{next(_numbers)}",
             prompt_ids=thread.first.prompt_ids + tuple(thread.tokens),
             max_tokens=max_tokens - have,
             min_tokens=max(0, thread.first.min_tokens - have),
@@ -203,7 +207,9 @@ class SweepEngine:
         self.inner.submit(inner)
 
     def _receive(self, chunk: Chunk) -> None:
-        key = self._by_inner[chunk.request_id]
+        key = self._by_inner.get(chunk.request_id)
+        if key is None:
+            return  # the rest of a request that an earlier user of the engine abandoned
         thread = self._threads[key]
         thread.tokens.extend(chunk.tokens)
         thread.unclaimed_tokens += len(chunk.tokens) if chunk.paid is None else chunk.paid

@@ -79,5 +79,5 @@ def by_family(model: Any, tokenizer: Tokenizer, seed: int, per_family: int = 5) 
         for problem, new in zip(problems, generate(model, tokenizer, prompts, limit, stops), strict=True):
             right = read_answer(lead + tokenizer.decode(new)) == problem.answer
             share = result.setdefault(problem.family.name, {})
-            share[kind] = share.get(kind, 0.0) + right / per_family
+            share[kind] = round(share.get(kind, 0.0) + right / per_family, 3)
     return result

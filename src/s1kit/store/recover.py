@@ -46,7 +46,7 @@ class Recovered:
 
 
 def locate(where: Path, outputs: Mapping[str, Any]) -> Path:
-    """The run that ``where`` names: itself, or, below a runs root, the newest unfinished run of this configuration.
+    """The run that ``where`` names: itself, or, below a runs root, the newest of this configuration that lacks rows.
 
     Raises StoreError when there is none; where unfinished runs of other configurations exist, the newest of them is
     compared, so that the fields that differ are shown.
@@ -56,7 +56,7 @@ def locate(where: Path, outputs: Mapping[str, Any]) -> Path:
     found: list[tuple[str, Path, RunManifest]] = []
     for path in sorted(where.glob(f"*/{MANIFEST}")) if where.is_dir() else ():
         manifest = read_manifest(path.parent)
-        if manifest.status != "finished":
+        if manifest.status != "finished" or manifest.counts.get("errors"):  # failed rows are still to be made
             found.append((manifest.started, path.parent, manifest))
     if not found:
         raise StoreError(f"no unfinished run at `{where}`", "leave out --resume to start one; `s1 runs ls` lists runs")

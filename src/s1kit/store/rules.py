@@ -34,6 +34,7 @@ class Terms:
 
     policy: Unforced | BudgetForcing | None
     think_stops: frozenset[int]
+    think_stop_seqs: tuple[tuple[int, ...], ...] = ()
     caps: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """(question, sample) -> thinking tokens of the row that ``equal_to`` refers to."""
 
@@ -46,7 +47,8 @@ class Terms:
             policy = None
         stops = frozenset(i for i in entry.get("think_stops") or () if isinstance(i, int))
         other = policy.equal_to if isinstance(policy, BudgetForcing) else None
-        return cls(policy, stops, (caps or {}).get(other, {}) if other else {})
+        seqs = tuple(tuple(seq) for seq in entry.get("think_stop_seqs") or () if isinstance(seq, list) and seq)
+        return cls(policy, stops, seqs, (caps or {}).get(other, {}) if other else {})
 
     def limit(self, row: Generation) -> int | None:
         """The most thinking tokens that this row may have."""
@@ -123,8 +125,7 @@ def extensions(row: Generation, terms: Terms) -> Iterator[str]:
     """As many nudges as suppressed ends, as many of those as the policy asks for, and the minimum judged rightly."""
     policy = terms.policy
     nudges = sum(s.why == "nudge" for s in row.segments)
-    silent = isinstance(policy, BudgetForcing) and "" in (policy.nudges or ())  # an empty nudge leaves no segment
-    if nudges != row.extensions and not (silent and nudges < row.extensions):
+    if nudges != row.extensions:
         yield f"extensions is {row.extensions}, there are {nudges} nudges"
     if isinstance(policy, BudgetForcing) and row.extensions > policy.extensions and not policy.min_thinking:
         yield f"{row.extensions} extensions, the policy allows {policy.extensions}"
@@ -168,6 +169,11 @@ def stops(row: Generation, terms: Terms) -> Iterator[str]:
             found = sorted(terms.think_stops.intersection(_ids(row, s)))
             if found:
                 yield f"segment {i} holds {found}, which end thinking"
+            ids = tuple(_ids(row, s))
+            least = any(earlier.why == "nudge" for earlier in row.segments[:i])  # nothing may end on a nudge's heels
+            for seq in terms.think_stop_seqs:
+                if any(ids[at : at + len(seq)] == seq for at in range(least, len(ids) - len(seq) + 1)):
+                    yield f"segment {i} holds {list(seq)}, which ends thinking"
 
 
 def outcome(row: Generation, terms: Terms) -> Iterator[str]:

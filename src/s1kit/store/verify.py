@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
+from s1kit.errors import UserError
 from s1kit.policies import Sampling, policy_id
 from s1kit.store import layout
 from s1kit.store.difference import config_hash, differences
@@ -97,7 +98,6 @@ def passed(findings: Iterable[Finding]) -> bool:
 
 def _config(run: RunDir, report: _Report) -> None:
     manifest = run.manifest
-    report.ran("config", "the configuration has the hash that the manifest names, and config.yaml says the same")
     if config_hash(manifest.config) != manifest.config_hash:
         report.add("config", "error", "manifest.json", "config does not have the hash config_hash")
     try:
@@ -107,6 +107,7 @@ def _config(run: RunDir, report: _Report) -> None:
         return
     for difference in differences(manifest.config, _same_fields(text, manifest.config)):
         report.add("config", "error", layout.CONFIG, f"{difference} (manifest -> {layout.CONFIG})")
+    report.ran("config", "the configuration has the hash that the manifest names, and config.yaml says the same")
 
 
 def _same_fields(value: Any, like: Any) -> Any:
@@ -142,12 +143,12 @@ def _sampling(value: Any) -> Sampling | None:
 
 def _hashes(run: RunDir, report: _Report) -> None:
     hashes = run.manifest.hashes
-    report.ran("hashes", f"{len(hashes)} files are as they were written")
     for name, expected in hashes.items():
         if not (run.path / name).exists():
             report.add("hashes", "error", name, "is missing")
         elif sha256_file(run.path / name) != expected:
             report.add("hashes", "error", name, "was changed after it was written")
+    report.ran("hashes", f"{len(hashes)} files are as they were written")
     if run.manifest.status != "finished":
         return
     needed = [layout.CONFIG, layout.QUESTIONS, layout.GENERATIONS]
@@ -208,7 +209,8 @@ def _rows(run: RunDir, report: _Report, decode: Decode | None) -> None:
 
 def _caps(run: RunDir) -> dict[str, dict[tuple[str, int], int]]:
     """Thinking tokens of the rows that an ``equal_to`` policy refers to, by policy id, question and sample."""
-    named = {entry.get("policy", {}).get("equal_to") for entry in run.manifest.policies.values()} - {None}
+    held = ((entry.get("policy") or {}).get("equal_to") for entry in run.manifest.policies.values())
+    named = {name for name in held if isinstance(name, str)}
     caps: dict[str, dict[tuple[str, int], int]] = {name: {} for name in named}
     if named:
         for row in run.generations():
@@ -278,9 +280,14 @@ def _metrics(run: RunDir, report: _Report, recompute: Recompute | None) -> None:
     stored = run.metrics()
     if stored is None or recompute is None:
         return
-    report.ran("metrics", "metrics.json is what the rows and grades give")
-    for name, old, new in _numbers_apart(stored, recompute(run), ""):
+    try:
+        derived = recompute(run)
+    except (UserError, ValueError, KeyError) as problem:
+        report.add("metrics", "error", layout.METRICS, f"cannot be derived again: {problem}")
+        return
+    for name, old, new in _numbers_apart(stored, derived, ""):
         report.add("metrics", "error", layout.METRICS, f"{name} is {old}, the rows give {new}")
+    report.ran("metrics", "metrics.json is what the rows and grades give")
 
 
 def _numbers_apart(old: Any, new: Any, name: str) -> Iterator[tuple[str, Any, Any]]:

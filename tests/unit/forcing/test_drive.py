@@ -11,6 +11,7 @@ from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import Machine, machine
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.sweep import SweepEngine
 from s1kit.policies import BudgetForcing, Sampling
 from unit.forcing.cases import RESOLVED, STOPS, VOCAB
 
@@ -60,14 +61,41 @@ def test_a_stranger_s_chunk_is_passed_over() -> None:
     assert len(list(drive([machine(plan(over), row(0))], over))) == 1
 
 
-def test_an_engine_that_falls_silent_is_an_error_not_a_hang() -> None:
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_engine_that_falls_silent_is_an_error_not_a_hang(shared: bool) -> None:
     class Silent(ScriptedEngine):
         def collect(self) -> list[Chunk]:
             return []
 
     over = Silent(lambda context, request: 0, vocab_size=VOCAB, context_len=200)
     with pytest.raises(EngineError, match="nothing to say about 1 open"):
-        list(drive([machine(plan(over), row(0))], over))
+        list(drive([machine(plan(over), row(0))], SweepEngine(over) if shared else over))
+
+
+def test_a_sweep_left_early_does_not_disturb_the_next_one_on_the_same_engine() -> None:
+    over = engine(slots=2)
+    alone = {g.question_id: g for g in drive((machine(plan(over), row(n)) for n in range(9)), engine(slots=2))}
+    running = drive((machine(plan(over), row(n)) for n in range(9)), SweepEngine(over))
+    next(running)
+    running.close()
+    again = {g.question_id: g for g in drive((machine(plan(over), row(n)) for n in range(9)), SweepEngine(over))}
+    assert {k: g.token_ids for k, g in again.items()} == {k: g.token_ids for k, g in alone.items()}
+
+
+def test_after_ctrl_c_in_the_engine_the_same_rows_run_again() -> None:
+    class Interrupted(ScriptedEngine):
+        pressed = False
+
+        def collect(self) -> list[Chunk]:
+            if not self.pressed:
+                self.pressed = True
+                raise KeyboardInterrupt
+            return super().collect()
+
+    over = Interrupted(lambda context, request: 28, vocab_size=VOCAB, context_len=200)
+    with pytest.raises(KeyboardInterrupt):
+        list(drive([machine(plan(over), row(n)) for n in range(3)], over))
+    assert len(list(drive([machine(plan(over), row(n)) for n in range(3)], over))) == 3
 
 
 def test_watch_sees_every_chunk_of_a_stream() -> None:

@@ -316,6 +316,18 @@ def test_resume_below_a_root_takes_the_newest_of_this_configuration(tmp_path: Pa
         resume(tmp_path, {**CONFIG, "seed": 9})
 
 
+def test_resume_below_a_root_takes_a_finished_run_with_failed_rows(tmp_path: Path) -> None:
+    asked = questions(2)
+    with new_run(tmp_path, asked) as run:
+        run.append_many([small_row(asked[0]), small_row(asked[1], ended="error", error="out of memory")])
+        run.finish()
+    again, notes = resume(tmp_path)
+    with again:
+        assert again.path == run.path
+        assert {key[0] for key in again.done} == {asked[0].id}
+        assert any("1 rows on which the engine failed are made again" in note for note in notes)
+
+
 def test_a_second_writer_is_refused_while_the_first_lives(tmp_path: Path) -> None:
     path = interrupted(tmp_path, [])
     script = """

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from s1kit.errors import UserError
 from s1kit.policies import BudgetForcing
 from s1kit.store.files import sha256_file
 from s1kit.store.rows import GENERATIONS, QUESTIONS
 from s1kit.store.rules import ROW_RULES, Terms
 from s1kit.store.run import RunDir
 from s1kit.store.verify import Finding, passed, verify
-from unit.store.samples import decode, finished, plans, questions, real_rows, scripted
+from s1kit.types import Segment
+from unit.store.samples import decode, finished, plans, questions, real_rows, scripted, small_row
 from unit.store.test_run import grade
 
 
@@ -274,6 +276,7 @@ FILES: list[tuple[Callable[[Path], object], str]] = [
     (edit_metrics, "metrics.json: hashes: was changed"),
     (edit_metrics, "metrics: points.0.n is 3, the rows give 2"),
     (stray_grade, "grades: there is no such row"),
+    (lambda p: (p / "config.yaml").unlink(), "No such file"),
 ]
 
 
@@ -285,6 +288,44 @@ def test_a_corrupted_file_is_caught(tmp_path: Path, corrupt: Callable[[Path], ob
     findings = verify(RunDir.open(run.path), recompute=metrics_of)
     assert any(line.startswith("error") and message in line for line in problems(findings)), problems(findings)
     assert not passed(findings)
+
+
+def test_a_policy_that_was_emptied_is_unverifiable(tmp_path: Path) -> None:
+    run, _ = finished(tmp_path, 2)
+    edit_manifest(run.path, lambda m: next(iter(m["policies"].values())).update(policy=None))
+    found = problems(verify(RunDir.open(run.path)))
+    assert any("unverifiable" in line and "no policy of a known kind" in line for line in found)
+
+
+def test_a_check_that_could_not_be_made_is_not_said_to_hold(tmp_path: Path) -> None:
+    run, _ = finished(tmp_path, 2)
+    run.write_metrics(metrics_of(run))
+    (run.path / "config.yaml").unlink()
+
+    def without_grades(_: RunDir) -> dict[str, Any]:
+        raise UserError("2 rows have no grade")
+
+    findings = verify(RunDir.open(run.path), recompute=without_grades)
+    assert {f.where for f in findings if f.level == "ok"}.isdisjoint({"config", "metrics"})
+    assert any("cannot be derived again: 2 rows have no grade" in f.message for f in findings)
+
+
+def test_a_stop_of_several_tokens_inside_thinking_is_caught_but_not_right_behind_a_nudge() -> None:
+    ids = (1, 7, 8, 9, 7, 8, 2, 7, 8)
+    row = small_row(questions(1)[0]).model_copy(
+        update={
+            "token_ids": ids,
+            "segments": (
+                Segment(phase="think", origin="model", why="think", start=0, end=3),
+                Segment(phase="think", origin="forced", why="nudge", start=3, end=4),
+                Segment(phase="think", origin="model", why="think", start=4, end=6),
+                Segment(phase="think", origin="forced", why="nudge", start=6, end=7),
+                Segment(phase="think", origin="model", why="think", start=7, end=9),
+            ),
+        }
+    )
+    terms = Terms(BudgetForcing(), frozenset(), ((7, 8),))
+    assert list(ROW_RULES["stops"](row, terms)) == ["segment 0 holds [7, 8], which ends thinking"]
 
 
 def test_what_cannot_be_derived_is_unverifiable(tmp_path: Path) -> None:
