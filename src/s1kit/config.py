@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from s1kit.errors import UserError
 from s1kit.policies import BudgetForcing, Count, Policy, Sampling, policy_id
@@ -57,6 +57,12 @@ class RunConfig(Record):
     grader: Literal["default", "s1_compat"] = "default"
     out: str = "runs"
 
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Self:
+        if self.samples > 1 and self.sampling.temperature == 0:
+            raise ValueError(f"{self.samples} greedy samples are the same one; set a temperature, or samples: 1")
+        return self
+
 
 class EvalConfig(RunConfig):
     """``s1 eval``: questions + policies + engine -> generations, grades, metrics."""
@@ -84,13 +90,23 @@ class SweepConfig(RunConfig):
     upto: Positive | None = None
     """The last token that ``every`` probes; None: the largest budget, or 32 probes."""
     max_answer: Positive = 1024
+    on_overflow: Literal["refuse", "clamp"] = "refuse"
+    """Rows whose context is too small for a budget: refused before the first request, or given what room there is."""
+
+    @model_validator(mode="after")
+    def _everything_asked_for_happens(self) -> Self:
+        if (self.placebos or self.fresh is not None) and not self.extensions:
+            raise ValueError("placebos and fresh samples stand beside extensions: name those too (for example 1,2)")
+        if self.upto is not None and (self.every is None or self.every > self.upto):
+            raise ValueError(f"upto: {self.upto} probes nothing; it is the last token of every, which is {self.every}")
+        return self
 
     def points(self, format_spec: dict[str, Any]) -> list[tuple[BudgetForcing, Role, Sampling]]:
         """The policies of the sweep with their roles, longest first: the longest claims what is generated.
 
         ``format_spec`` is the dump of the run's Format: a fresh sample names the policy it is as long as.
         """
-        natural = BudgetForcing(max_answer=self.max_answer)
+        natural = BudgetForcing(max_answer=self.max_answer, on_overflow=self.on_overflow)
         own = {"nudges": None if self.nudge is None else (self.nudge,)}
         steps = sorted(set(self.extensions), reverse=True)
         points: list[tuple[BudgetForcing, Role]] = [(_with(natural, extensions=n, **own), "extension") for n in steps]
@@ -109,6 +125,9 @@ class SweepConfig(RunConfig):
             return []
         last = self.upto or max((b for b in self.budgets if b >= self.every), default=32 * self.every)
         return list(range(self.every, last + 1, self.every))
+
+
+VERBS: dict[str, type[RunConfig]] = {"eval": EvalConfig, "sweep": SweepConfig}
 
 
 def _with(policy: BudgetForcing, **changes: Any) -> BudgetForcing:
@@ -147,7 +166,14 @@ def load(
         key, value = _parse_set(item)
         _put(typed, key, value, f"--set {item}")
         origins[key] = f"--set {item}"
-    config = validate(kind, typed, str(path) if path else "the command line")
+    try:
+        config = validate(kind, typed, str(path) if path else "the command line", origins)
+    except ConfigError:
+        plain = read_recipe(path) if path is not None else {}
+        other = next((verb for verb, model in VERBS.items() if _fits(model, plain)), None)
+        if other is not None and not _fits(kind, plain):
+            raise ConfigError(f"{path} is a recipe for another verb\nhint: s1 {other} {path}") from None
+        raise
     settings = [
         Setting(key=key, value=value, origin=_origin(key, origins))
         for key, value in _flat(config.model_dump(mode="json")).items()
@@ -161,20 +187,31 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     if not file.is_file():
         raise ConfigError(f"no recipe {file}\nhint: recipes/ holds some to start from")
     try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{file} holds {type(content).__name__}, not a mapping of settings")
     return content
 
 
-def validate(kind: type[C], content: dict[str, Any], where: str) -> C:
-    """``content`` as a config. Raises ConfigError that names each key and guesses at misspelt ones."""
+def validate(kind: type[C], content: dict[str, Any], where: str, origins: dict[str, str] | None = None) -> C:
+    """``content`` as a config. Raises ConfigError that names each key and guesses at misspelt ones.
+
+    ``where`` is what to blame for a key whose origin is not known.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(kind, dict(e), where) for e in error.errors())) from error
+        raise ConfigError("\n".join(_explain(kind, dict(e), where, origins or {}) for e in error.errors())) from error
+
+
+def _fits(kind: type[Record], content: dict[str, Any]) -> bool:
+    try:
+        kind.model_validate(content)
+    except ValidationError:
+        return False
+    return True
 
 
 def config_hash(config: Record, ignore: frozenset[str] = frozenset()) -> str:
@@ -183,17 +220,20 @@ def config_hash(config: Record, ignore: frozenset[str] = frozenset()) -> str:
     return sha256_hex(canonical_json(flat))[:16]
 
 
-def _explain(kind: type[BaseModel], error: dict[str, Any], where: str) -> str:
+def _explain(kind: type[BaseModel], error: dict[str, Any], where: str, origins: dict[str, str]) -> str:
     path = [str(p) for p in error["loc"]]
     key = ".".join(path)
+    given_by = _origin(key, origins)
+    where = where if given_by == "default" else given_by
     if error["type"] == "extra_forbidden":
         known = _known_keys(kind, path[:-1])
-        near = get_close_matches(path[-1], known, n=1)
+        near = get_close_matches(path[-1], known, n=1, cutoff=0.72)
         guess = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
         return f"unknown key {key!r} in {where}\nhint: {guess}"
     given = error.get("input")
     shown = f" (given: {given!r})" if not isinstance(given, dict) else ""
-    return f"{key or 'config'} in {where}: {error['msg']}{shown}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{key} in {where}: {said}{shown}" if key else f"{where}: {said}"
 
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ from s1kit.forcing.machine import Machine, failed, machine
 from s1kit.forcing.plan import Plan, PolicyError, Row, overflowing
 from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
-from s1kit.formats import ResolvedFormat
+from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
@@ -124,7 +124,10 @@ def prepare(
         points.setdefault(plan.policy_id, Point(policy, role, sampling, plan))
     rows: dict[tuple[str, int], Row] = {}
     for question in questions:
-        prompt, opening = fmt.render([{"role": "user", "content": question.prompt()}], system)
+        try:
+            prompt, opening = fmt.render([{"role": "user", "content": question.prompt()}], system)
+        except FormatError as error:
+            raise FormatError(f"question {question.id} ({question.text[:40]!r}): {error}") from error
         for sample in range(samples):
             rows[question.id, sample] = Row(question.id, prompt, opening, sample, row_seed(seed, question.id, sample))
     for point in points.values():
@@ -134,11 +137,12 @@ def prepare(
                 f"policy {point.plan.label!r} refers to {named!r}, which this run does not have\n"
                 f"hint: it has {', '.join(sorted(p for p in points if p != point.plan.policy_id))}"
             )
-        _refuse_overflow(point.plan, list(rows.values()))
+        refuse_overflow(point.plan, list(rows.values()))
     return Job(tuple(questions), tuple(points.values()), rows, samples)
 
 
-def _refuse_overflow(plan: Plan, rows: list[Row]) -> None:
+def refuse_overflow(plan: Plan, rows: list[Row]) -> None:
+    """Raise PolicyError that names the rows whose context cannot hold what the plan asks, if there are any."""
     tight = overflowing(plan, rows)
     if not tight:
         return
@@ -197,7 +201,7 @@ def execute(job: Job, engine: Engine, run: RunDir, progress: Progress, *, share:
             for generation in drive(_machines(job, run.done, used, late), shared or engine, watch=watch):
                 if generation.error is None:
                     used[generation.key] = generation.n_thinking
-                batch.add(with_text(generation, job))
+                batch.add(with_text(generation, job.points[0].plan.format.tokenizer.decode))
                 progress.add(done=1, errors=1 if generation.error else 0)
             batch.flush()
     finally:
@@ -233,9 +237,8 @@ def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
         shared.learn(request, chunk)
 
 
-def with_text(generation: Generation, job: Job) -> Generation:
+def with_text(generation: Generation, decode: Callable[[Sequence[int]], str]) -> Generation:
     """The generation with its two phases decoded for readers and graders."""
-    decode = job.points[0].plan.format.tokenizer.decode
     thinking, answer = split_tokens(generation)
     return generation.model_copy(update={"thinking_text": decode(thinking), "answer_text": decode(answer)})
 
@@ -246,6 +249,8 @@ def grade_run(run: RunDir, grader: str = "default", workers: int = 2) -> list[Gr
         raise UserError(f"unknown grader {grader!r}\nhint: known graders: {', '.join(GRADERS)}")
     questions = {q.id: q for q in run.questions()}
     generations = list(run.generations())
+    if not generations:
+        raise UserError(f"{run.path} has no rows to grade ({run.manifest.status})\nhint: go on with it by --resume")
     grades = grade_all([questions[g.question_id] for g in generations], generations, grader=grader, workers=workers)
     if grades:
         run.write_grades(grader, grades)

@@ -7,7 +7,7 @@ model's name, and a delimiter that the tokenizer would spell out as ordinary tex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -132,7 +132,11 @@ class ResolvedFormat:
     def render(
         self, messages: Sequence[dict[str, str]], system: str | None = None
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """``(prompt ids, open ids)`` of a conversation; ``open`` is empty where the prompt already ends with it."""
+        """``(prompt ids, open ids)`` of a conversation; ``open`` is empty where the prompt already ends with it.
+
+        Raises FormatError where a message holds control tokens, TokenizerError where the template refuses.
+        """
+        self._refuse_control_tokens([*messages, {"content": system or ""}])
         text = self.tokenizer.render(messages, system)
         ids = self.tokenizer.encode(text)
         if not self.open or ids[-len(self.open) :] == self.open:
@@ -143,6 +147,18 @@ class ResolvedFormat:
             if bare and text.endswith(bare + "\n" * have):
                 return ids, self.tokenizer.encode("\n" * (lines - have))
         return ids, self.open
+
+    def _refuse_control_tokens(self, messages: Sequence[Mapping[str, str]]) -> None:
+        """A message in which a special token is written would open turns and thoughts of its own."""
+        delimiters = {*self.think_stop_ids, *self.turn_end_ids, *self.open, *self.close} & self.tokenizer.added_ids
+        for message in messages:
+            found = (delimiters | self.tokenizer.special_ids).intersection(self.tokenizer.encode(message["content"]))
+            if found:
+                named = ", ".join(repr(self.tokenizer.decode([i])) for i in sorted(found))
+                raise FormatError(
+                    f"the text holds {named}, which {self.tokenizer.name} reads as control tokens\n"
+                    "hint: write it otherwise (a space inside is enough), or leave the question out"
+                )
 
     def newline_for(self, last_id: int | None) -> tuple[int, ...]:
         """The newline ids due before ``close`` when the context ends with ``last_id``."""

@@ -37,7 +37,9 @@ class Tokenizer:
         self.chat_template = template
         self._backend = backend
         self.vocab_size: int = max(backend.get_vocab(with_added_tokens=True).values()) + 1
-        self.added_ids = frozenset(backend.get_added_tokens_decoder())
+        added = backend.get_added_tokens_decoder()
+        self.added_ids = frozenset(added)
+        self.special_ids = frozenset(i for i, token in added.items() if token.special)
         digest = hashlib.sha256(backend.to_str().encode())
         digest.update((template or "").encode())
         self.hash = digest.hexdigest()[:16]

@@ -90,7 +90,7 @@ def test_dry_run_generates_nothing(s1: Run, scripted: list[str], tmp_path: Path)
 def test_explain_says_where_a_value_came_from(s1: Run, scripted: list[str], tmp_path: Path) -> None:
     recipe = tmp_path / "r.yaml"
     recipe.write_text("samples: 2\n")
-    done = s1("eval", recipe, *scripted, "--set", "seed=7", "--explain", "--dry-run")
+    done = s1("eval", recipe, *scripted, "--set", "seed=7", "--temperature", "1", "--explain", "--dry-run")
     assert "r.yaml" in done.stderr.replace("\n", "").replace(" ", "")
     assert "--set seed=7" in done.stderr
     assert "default" in done.stderr

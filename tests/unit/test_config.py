@@ -21,7 +21,7 @@ def recipe(folder: Path, text: str) -> Path:
 
 def test_set_beats_flag_beats_recipe_beats_default(tmp_path: Path) -> None:
     file = recipe(tmp_path, "seed: 1\nsamples: 2\nlimit: 3\n")
-    config, settings = load(EvalConfig, file, {"samples": 4, "limit": 5}, ("limit=6",))
+    config, settings = load(EvalConfig, file, {"samples": 4, "limit": 5, "sampling.temperature": 1.0}, ("limit=6",))
     assert (config.seed, config.samples, config.limit) == (1, 4, 6)
     origins = {s.key: s.origin for s in settings}
     assert origins["seed"] == str(file)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from s1kit.types import AnswerKind, Question
 
 TEXT_KEYS = ("text", "question", "problem", "prompt")
 ANSWER_KEYS = ("answer", "expected_answer", "solution_answer", "target")
+BOM = b"\xef\xbb\xbf"
 KEPT_KEYS = ("source", "domain", "licence")
 
 
@@ -36,10 +38,10 @@ def read_questions(path: str | Path) -> list[Question]:
         raise BenchmarkError(f"no benchmark file {file}")
     questions: list[Question] = []
     lines: dict[str, int] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
+    for number, raw in enumerate(file.read_bytes().removeprefix(BOM).split(b"\n"), start=1):
+        if not raw.strip():
             continue
-        question = _question(line, f"{file}:{number}", file.stem)
+        question = _question(raw, f"{file}:{number}", file.stem)
         if question.id in lines:
             raise BenchmarkError(f"{file}:{number}: the same question as line {lines[question.id]}")
         lines[question.id] = number
@@ -49,17 +51,24 @@ def read_questions(path: str | Path) -> list[Question]:
     return questions
 
 
-def _question(line: str, where: str, stem: str) -> Question:
+def _question(line: bytes, where: str, stem: str) -> Question:
     try:
-        row: Any = json.loads(line)
+        row: Any = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BenchmarkError(f"{where}: not UTF-8: {error}\nhint: convert the file to UTF-8") from error
     except ValueError as error:
         raise BenchmarkError(f"{where}: not JSON: {error}") from error
     if not isinstance(row, dict):
         raise BenchmarkError(f"{where}: a row has to be an object, this is {type(row).__name__}")
     try:
         if {"id", "text", "answer_kind"} <= row.keys():
-            return Question.model_validate(row)
-        return _mapped(row, where, stem)
+            question = Question.model_validate(row)
+        else:
+            question = _mapped(row, where, stem)
+        _check_reference(question, where)
+        return question
+    except UnicodeEncodeError as error:
+        raise BenchmarkError(f"{where}: half a surrogate pair, which is no text: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(p) for p in first["loc"])
@@ -83,6 +92,18 @@ def _mapped(row: dict[str, Any], where: str, stem: str) -> Question:
         choices=choices,
         **{"source": stem, **kept},
     )
+
+
+def _check_reference(question: Question, where: str) -> None:
+    """A choice answer has to name one of the choices, or every row of the question would count as wrong."""
+    letters = ascii_uppercase[: len(question.choices)]
+    if question.answer_kind == "choice" and question.choices and question.answer is not None:
+        named = question.answer.strip().strip("()").upper()
+        if named not in letters and question.answer not in question.choices:
+            raise BenchmarkError(
+                f"{where}: the answer {question.answer!r} names none of the {len(question.choices)} choices\n"
+                f"hint: one of {', '.join(letters)}, or a choice in full"
+            )
 
 
 def _kind(answer: str | None, choices: tuple[str, ...]) -> AnswerKind:

@@ -36,8 +36,10 @@ def ask(
     as_json: o.Json = False,
 ) -> None:
     """Ask one question and watch the thinking, forced tokens in another colour; then budget, extensions, answer."""
+    from s1kit.cli.console import fail, say
     from s1kit.config import validate
     from s1kit.engines.open import open_engine
+    from s1kit.evaluate import refuse_overflow
     from s1kit.forcing.drive import drive
     from s1kit.forcing.machine import machine
     from s1kit.forcing.plan import Plan, Row
@@ -53,8 +55,11 @@ def ask(
         "nudges": nudge or None,
         "max_answer": max_answer,
     }
+    if not question.strip() or (not question.isprintable() and any(0xD800 <= ord(c) < 0xE000 for c in question)):
+        fail("the question is empty, or not UTF-8")
     policy = validate(BudgetForcing, knobs, "the command line")
     sampling = validate(Sampling, {"temperature": temperature}, "the command line")
+    say(f"loading {model} ...", style="dim")
     opened, tokenizer = open_engine(engine, resolve_model(model), slots=1, dtype=dtype, device=device, seed=seed)
     try:
         fmt = load_format(format_name).resolve(tokenizer)
@@ -62,6 +67,7 @@ def ask(
         prompt, opening = fmt.render([{"role": "user", "content": question}], system)
         name = question_id(question)
         row = Row(name, prompt, opening, seed=row_seed(seed, name, 0))
+        refuse_overflow(plan, [row])
         live = None if as_json else _Live(plan, row)
         [generation] = drive([machine(plan, row)], opened, stream=True, watch=live)
     finally:
@@ -112,6 +118,7 @@ class _Live:
 def _finish(generation: Generation, plan: Plan, live: Any, as_json: bool) -> None:
     """Budget used, extensions, answer."""
     from s1kit.cli.console import FAILED, fail, print_json
+    from s1kit.evaluate import with_text
 
     decode = plan.format.tokenizer.decode
     tokens = generation.token_ids or ()
@@ -119,15 +126,16 @@ def _finish(generation: Generation, plan: Plan, live: Any, as_json: bool) -> Non
         [t for s in generation.segments if s.why in ("cutoff", "answer") for t in tokens[s.start : s.end]]
     ).strip()
     if as_json:
-        print_json({"answer": answer, **generation.model_dump(mode="json")})
+        print_json({"answer": answer, **with_text(generation, decode).model_dump(mode="json")})
     else:
         from rich.console import Console
 
+        sys.stdout.write("\n")
         limit = plan.policy.max_thinking if plan.policy.kind == "budget_forcing" else None
         used = f"{generation.n_thinking} of {limit}" if limit is not None else str(generation.n_thinking)
         parts = f"thinking tokens {used} · extensions {generation.extensions} · ended by {generation.ended}"
         console = Console(stderr=True, highlight=False)
-        console.print(f"\n\n{parts}", style="cyan", markup=False)
+        console.print(f"\n{parts}", style="cyan", markup=False)
         console.print(f"answer: {answer}", style="bold cyan", markup=False)
     if generation.error:
         fail(generation.error, FAILED)

@@ -44,7 +44,7 @@ def evaluate(
     """
     from s1kit.cli.running import explain as show_settings
     from s1kit.cli.running import run_policies
-    from s1kit.config import ConfigError, EvalConfig, load
+    from s1kit.config import ConfigError, EvalConfig, load, read_recipe
     from s1kit.evaluate import role_of
 
     values, nulls = o.overrides(
@@ -61,6 +61,10 @@ def evaluate(
     given = {k: v for k, v in knobs.items() if v is not None}
     if given and unforced:
         raise ConfigError(f"--unforced takes no budget, but --{next(iter(given)).replace('_', '-')} was given")
+    if (given or unforced) and recipe is not None and "policies" in read_recipe(recipe):
+        raise ConfigError(
+            f"{recipe} has policies of its own, and the flags describe one\nhint: leave one of the two out"
+        )
     if given:
         values["policies"] = [{"kind": "budget_forcing", **given}]
     if unforced:

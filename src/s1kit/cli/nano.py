@@ -52,7 +52,7 @@ def demo(
 @app.command("questions")
 def questions(
     name: Annotated[str, typer.Argument(help="nano_mixed, nano_hard, nano_choice or nano_dev.")] = "nano_mixed",
-    limit: Annotated[int, typer.Option(help="0: all.")] = 10,
+    limit: Annotated[int, typer.Option(min=0, help="0: all.")] = 10,
     as_json: o.Json = False,
 ) -> None:
     """Questions of a set, as JSON lines with --json."""

@@ -57,6 +57,12 @@ def run_policies(
 
     questions = load(config.benchmark, config.limit)
     options = config.engine.model_dump(exclude={"kind"})
+    if unknown := sum(q.answer is None for q in questions):
+        say(
+            f"{unknown} of {len(questions)} questions have no reference answer: their rows will be ungraded",
+            style="yellow",
+        )
+    say(f"loading {config.model} ...", style="dim")
     engine, tokenizer = open_engine(config.engine.kind, resolve_model(config.model), **options)
     try:
         fmt = load_format(config.format).resolve(tokenizer)

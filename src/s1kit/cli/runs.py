@@ -32,8 +32,10 @@ def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
     table = Table(
         "run", "kind", "status", "model", "questions", "policies", "rows", "started", box=None, padding=(0, 2)
     )
+    table.columns[0].overflow = "fold"  # names tell runs apart: never shortened
     for r in rows:
-        shown = (r.id, r.kind, r.status, r.model, r.questions, r.policies, f"{r.rows} of {r.expected}", r.started)
+        model = None if r.model is None else Path(r.model).name
+        shown = (r.id, r.kind, r.status, model, r.questions, r.policies, f"{r.rows} of {r.expected}", r.started)
         table.add_row(*("" if v is None else str(v) for v in shown))
     data_console().print(table)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache
 from transformers.cache_utils import DynamicLayer
 
@@ -50,7 +51,7 @@ def load(model: str | Path, *, dtype: str, device: str, context_len: int | None,
         net = AutoModelForCausalLM.from_pretrained(
             folder, config=config, dtype=DTYPES[dtype], attn_implementation="sdpa", trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EngineError(f"cannot load a causal language model from {folder}: {error}") from error
     net.eval().to(place)
     return Loaded(

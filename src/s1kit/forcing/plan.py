@@ -93,11 +93,14 @@ class Plan:
 
 
 def overflowing(plan: Plan, rows: list[Row]) -> list[tuple[Row, int]]:
-    """Rows that cannot hold the plan's maximum, with the room they have; empty under ``on_overflow="clamp"``."""
+    """Rows that cannot hold the plan's maximum, or not even an answer, with the room they have.
+
+    Empty under ``on_overflow="clamp"``: such a row takes what room there is, or fails alone.
+    """
     policy = plan.policy
-    if not isinstance(policy, BudgetForcing) or policy.max_thinking is None or policy.on_overflow == "clamp":
+    if not isinstance(policy, BudgetForcing) or policy.on_overflow == "clamp":
         return []
-    return [(row, room) for row in rows if (room := plan.room(row)) < policy.max_thinking]
+    return [(row, room) for row in rows if (room := plan.room(row)) < (policy.max_thinking or 0)]
 
 
 def _check_engine(policy: Unforced | BudgetForcing, fmt: ResolvedFormat, info: EngineInfo) -> None:

@@ -40,12 +40,10 @@ class RunControl(Record):
 
 
 class Control(Record):
-    """Share of runs within their bounds, 0..1. Unbounded runs leave the denominator where any run is bounded.
+    """Share of runs within their bounds, 0..1; unbounded runs are not in the denominator."""
 
-    With no bounded run at all every run counts as within, and ``value`` is 1 over nothing asked: ``n_bounded`` says so.
-    """
-
-    value: float
+    value: float | None
+    """None where no run had a bound: nothing was asked, so nothing was kept to."""
     n_bounded: int
     n_unbounded: int
     runs: tuple[RunControl, ...]
@@ -91,8 +89,7 @@ def control(
     if not runs:
         raise ValueError("control needs at least one run")
     bounded = [run for run in runs if not run.unbounded]
-    counted = bounded or runs
-    value = sum(run.within for run in counted) / len(counted)
+    value = sum(run.within for run in bounded) / len(bounded) if bounded else None
     return Control(value=value, n_bounded=len(bounded), n_unbounded=len(runs) - len(bounded), runs=tuple(runs))
 
 

@@ -99,7 +99,7 @@ def _control(metrics: Metrics) -> Fact:
     lines = [f"{control.n_bounded} points with a bound, {control.n_unbounded} without"]
     if inside:
         lines.append(f"of single generations, at the worst point: {percent(min(inside), 0)}")
-    value = percent(control.value, 0) if control.n_bounded else "–"
+    value = percent(control.value, 0)
     meaning = "Share of points whose mean thinking tokens lie within what was asked."
     return Fact("Control", value, "", "" if control.n_bounded else "no point asked for a bound", tuple(lines), meaning)
 

@@ -53,8 +53,11 @@ class RunLock:
                 if time.monotonic() >= until:  # the short wait is for `s1 runs ls`, which looks at the lock in passing
                     raise _busy(path, self._fd) from problem
                 time.sleep(0.01)
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as problem:
+            raise cannot_write(path, problem) from problem
 
     def release(self) -> None:
         """Give the lock back; doing it twice is fine."""

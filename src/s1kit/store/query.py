@@ -74,7 +74,10 @@ def query(
 
     Raises StoreError for a statement that is not one, or that DuckDB refuses.
     """
-    connection = connect(where)
+    try:
+        connection = connect(where)
+    except pa.ArrowException as problem:
+        raise StoreError(f"a run's files cannot be read: {problem}", "`s1 runs verify` says which") from problem
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type not in (

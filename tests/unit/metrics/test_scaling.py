@@ -55,7 +55,7 @@ def test_unbounded_runs_leave_the_denominator_unless_nothing_is_bounded() -> Non
     assert (got.value, got.n_bounded, got.n_unbounded) == (0.0, 1, 1)
     assert [run.unbounded for run in got.runs] == [False, True]
     free = control(["free"], [5], [None], [None])
-    assert (free.value, free.n_bounded) == (1.0, 0)
+    assert (free.value, free.n_bounded) == (None, 0)
 
 
 def test_equal_token_pairs_are_skipped_and_counted() -> None:
