@@ -89,6 +89,7 @@ def pretrain(
     start: Annotated[Path | None, typer.Option(help="Go on from these weights, with a short re-warm-up.")] = None,
     seed: Annotated[int, typer.Option(help="Of data and weights.")] = 1,
     threads: Annotated[int, typer.Option(help="Processor threads.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto: an accelerator where there is one.")] = "auto",
 ) -> None:
     """Train the base model from scratch (resumes by itself where the folder holds an unfinished run)."""
     import sys
@@ -106,6 +107,7 @@ def pretrain(
         start=start,
         decay=decay,
         threads=threads,
+        device=device,
         command="s1 " + " ".join(sys.argv[1:]),
     )
     say(f"pretraining into {out}; the log is {out / 'log.jsonl'}")

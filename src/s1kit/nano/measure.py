@@ -36,8 +36,8 @@ def generate(
         mask = torch.tensor([[0] * (widest - len(prompts[i])) + [1] * len(prompts[i]) for i in batch])
         with torch.inference_mode():
             out = model.generate(
-                input_ids=ids,
-                attention_mask=mask,
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
                 max_new_tokens=limit,
                 do_sample=False,
                 eos_token_id=sorted(stops),

@@ -53,6 +53,8 @@ class PretrainConfig:
     measure_every: int = 3_000_000
     save_every: int = 400
     threads: int = 2
+    device: str = "auto"
+    """auto: an accelerator where there is one."""
     compile: bool = True
     command: str = "s1 nano pretrain"
 
@@ -95,7 +97,10 @@ class Pretraining:
         config.out.mkdir(parents=True, exist_ok=True)
         nano_tokenizer.save(config.out)
         self.tokenizer: Tokenizer = nano_tokenizer.load(config.out)
-        self.model = new_model(config.shape, self.tokenizer.get_vocab_size(), config.plan.seed)
+        self.device = torch.device(
+            ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+        )
+        self.model = new_model(config.shape, self.tokenizer.get_vocab_size(), config.plan.seed).to(self.device)
         if config.start is not None:
             self.model.load_state_dict(_weights(config.start))
         self.optimisers = optimisers(self.model, config)
@@ -130,7 +135,7 @@ class Pretraining:
     def _loss(
         self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor
     ) -> torch.Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = self.model(input_ids=ids, position_ids=positions, attention_mask=mask, use_cache=False).logits
         return torch.nn.functional.cross_entropy(
             logits[:, :-1].float().reshape(-1, logits.shape[-1]), labels[:, 1:].reshape(-1), ignore_index=-100
@@ -141,7 +146,7 @@ class Pretraining:
         started = time.monotonic()
         rate = self.rate()
         batch = make_batch(self.tokenizer, self.config.plan, self.step)
-        loss = self.forward(*_tensors(batch))
+        loss = self.forward(*(tensor.to(self.device) for tensor in _tensors(batch)))
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser, base in self.optimisers:
@@ -176,7 +181,7 @@ class Pretraining:
         os.replace(partial, self.checkpoint)
 
     def _restore(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.model.load_state_dict(state["model"])
         for (optimiser, _), saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from s1kit.nano import pretrain as p  # noqa: E402 - after the guard
 SMALL = Plan(seed=3, rows=1, length=256)
 
 
-def config(out: Path, steps: int) -> p.PretrainConfig:
+def config(out: Path, steps: int, device: str = "cpu") -> p.PretrainConfig:
     return p.PretrainConfig(
         out=out,
+        device=device,
         plan=SMALL,
         shape=p.Shape(width=32, layers=1, inner=32, head=16),
         tokens=steps * 256,
@@ -91,3 +93,26 @@ def test_weights_load_and_tell_where_they_come_from(tmp_path: Path) -> None:
     assert facts["tokens"] == 512
     assert facts["hardware"]["cores"]
     assert str(tmp_path) not in json.dumps(facts)
+
+
+def test_going_on_from_weights_begins_with_them_and_says_so(tmp_path: Path) -> None:
+    first = p.pretrain(config(tmp_path / "first", 2))
+    again = replace(config(tmp_path / "again", 2), start=first)
+    run = p.Pretraining(again)
+    for name, tensor in p._weights(first).items():
+        assert torch.equal(run.model.state_dict()[name], tensor)
+    assert run.rate() == 0.5, "a short warm-up, and then on"
+    facts = json.loads((p.pretrain(again) / "manifest.json").read_text())
+    assert facts["started_from"]["tokens"] == 512
+    assert len(facts["started_from"]["model_sha256"]) == 64
+    assert "loss_curve" not in facts["started_from"]
+
+
+@pytest.mark.gpu
+def test_pretraining_on_an_accelerator(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    target = p.pretrain(config(tmp_path, 3, device="cuda"))
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert np.isfinite(losses).all()
+    assert (target / "model.safetensors").exists()
