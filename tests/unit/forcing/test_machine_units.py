@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Machine, loops, machine
+from s1kit.forcing.machine import Machine, failed, loops, machine
 from s1kit.forcing.plan import Plan, Row, overflowing
 from s1kit.policies import BudgetForcing, Sampling, Unforced
 from s1kit.types import EngineInfo, Generation
@@ -104,6 +104,19 @@ def test_a_row_that_does_not_fit_says_how_much_room_there_is() -> None:
     assert overflowing(plan(BudgetForcing(max_thinking=24, max_answer=5), context_len=40), [ROW]) == []
     free, _ = play(machine(plan(Unforced(), context_len=5), ROW))
     assert free.error == "the context of 40 tokens leaves".replace("40", "5") + " 0 for thinking after a prompt of 5"
+
+
+def test_a_prompt_that_leaves_not_even_an_answer_overflows_unless_clamped() -> None:
+    assert overflowing(plan(BudgetForcing(max_answer=35), context_len=40), [ROW]) == [(ROW, -6)]
+    assert overflowing(plan(BudgetForcing(max_answer=29), context_len=40), [ROW]) == []
+    assert overflowing(plan(BudgetForcing(max_answer=35, on_overflow="clamp"), context_len=40), [ROW]) == []
+
+
+def test_a_row_that_failed_before_it_began_asks_for_nothing() -> None:
+    got, requests = play(failed(plan(), ROW, "the row it refers to failed"))
+    assert requests == []
+    assert (got.ended, got.error, got.token_ids) == ("error", "the row it refers to failed", ())
+    assert got.answer_ended is None
 
 
 def test_a_row_cap_below_the_policy_is_a_cutoff() -> None:
