@@ -22,10 +22,15 @@ def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
 
     from rich.table import Table
 
-    from s1kit.cli.console import data_console, print_json
+    from s1kit.cli.console import data_console, fail, print_json, say
     from s1kit.store.listing import list_runs
 
+    if not root.is_dir():
+        fail(f"no runs at {root}\nhint: name a folder of runs with --root")
     rows = list_runs(root)
+    for r in rows:
+        if r.problem and not as_json:
+            say(f"{r.directory}: {r.problem}", style="yellow")
     if as_json:
         print_json([asdict(r) for r in rows])
         return

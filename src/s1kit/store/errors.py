@@ -37,7 +37,7 @@ def cannot_write(path: Path, problem: OSError) -> StoreError:
     if problem.errno in _NO_SPACE:
         return StoreError(
             f"cannot write `{path}`: {reason} ({_free(path)} free)",
-            "make room and run the same command with --resume; every row acknowledged so far is safe",
+            "make room and run the same command again, with --resume if it generates; every row acknowledged is safe",
         )
     return StoreError(f"cannot write `{path}`: {reason}", "check that the directory exists and is writable")
 

@@ -238,7 +238,7 @@ def test_a_full_disk_names_file_and_space_and_leaves_a_resumable_run(tmp_path: P
     assert "StoreError: cannot write `" in done.stderr
     assert "generations.jsonl`: File too large (" in done.stderr
     assert "MiB free)" in done.stderr
-    assert "hint: make room and run the same command with --resume" in done.stderr
+    assert "hint: make room and run the same command again, with --resume" in done.stderr
     (path,) = tmp_path.iterdir()
     assert (path / "generations.jsonl").read_bytes().endswith(b"\n"), "the torn row was cut off at once"
     asked = questions(400)
