@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from s1kit.engines.base import Chunk, Engine, Finish, Request
+from s1kit.engines.base import Chunk, Engine, Finish, Request, refusal
 
 Key = tuple[object, ...]
 _numbers = count(1)  # over all sweeps of a process: an earlier one may have left requests in the same engine
@@ -87,6 +87,9 @@ class SweepEngine:
         """Queue a request on the thread of its context. Raises ValueError for a live id."""
         if request.id in self._key_of:
             raise ValueError(f"request id {request.id!r} is still live")
+        if request.max_tokens < 1:  # what is held would answer it; every engine refuses it
+            self._ready.append(Chunk(request.id, (), "error", error=refusal(request, self.info), paid=0))
+            return
         key = _key(request)
         self._key_of[request.id] = key
         thread = self._threads.setdefault(key, _Thread(request))

@@ -28,7 +28,7 @@ class TrainConfig(Record):
     """``s1 train``: the paper's recipe (section 3) unless told otherwise; small models want a higher rate."""
 
     base: str = "nano-base"
-    """Folder or hub id; ``nano-base`` ships with s1kit."""
+    """Folder; ``nano-base`` ships with s1kit."""
     out: str = "nano-runs/s1"
     data: str = "nano_traces"
     """The nano teacher's traces, or a JSONL file with ``question`` (or text), ``thinking`` and ``answer``."""
@@ -51,6 +51,8 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     if missing := [name for name in ("torch", "trl") if find_spec(name) is None]:
         raise UserError(f"training needs {' and '.join(missing)}\nhint: pip install 's1kit[train]'")
     base = resolve_model(config.base)
+    if not Path(base).is_dir():
+        raise UserError(f"no model folder {base}\nhint: nano-base, or the folder of a downloaded model")
     form = load_format(config.format).resolve(Tokenizer.load(base))
     try:
         rows = build_rows(_pairs(config), form, max_tokens=config.max_tokens)

@@ -195,3 +195,10 @@ def test_a_live_id_is_refused_and_closing_closes_the_real_engine() -> None:
     sweep.close()
     assert inner.collect() == []
     assert sweep.collect() == []
+
+
+def test_nothing_is_asked_for_and_refused_as_by_every_engine() -> None:
+    alone = all_of(counting(), ask("none", 0))["none"]
+    got = all_of(SweepEngine(counting()), ask("some", 3), ask("none", 0))
+    assert (got["none"].finish, got["none"].error) == (alone.finish, alone.error) == ("error", alone.error)
+    assert got["some"].tokens == (2, 3, 4)

@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from s1kit.engines.open import open_engine
+from s1kit.errors import UserError
 from s1kit.formats import BUILT_IN, ResolvedFormat
 from s1kit.nano import traces
 from s1kit.nano.shipped import resolve_model
@@ -79,3 +80,8 @@ def test_a_row_longer_than_the_model_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match="long-one: 3000 tokens"):
         finetune(SftConfig(base=BASE, out=tmp_path), [row])
+
+
+def test_a_base_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match="no model folder nope"):
+        run(TrainConfig(base="nope"))
