@@ -23,7 +23,7 @@ AnswerEnded = Literal["turn_end", "length", "reopened", "error"]
 Verdict = Literal["correct", "incorrect", "no_answer", "ungraded"]
 Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced"]
 """What a point of a run is for: budget, natural, extension and unforced make the curve, the others stand beside it."""
-RunKind = Literal["eval", "sweep", "search", "import", "train", "pretrain"]
+RunKind = Literal["eval", "sweep", "search", "import", "train", "pretrain", "curate"]
 RunStatus = Literal["running", "finished", "interrupted"]
 
 SCHEMA_VERSION = 1
@@ -112,6 +112,80 @@ class Trace(Record):
     """Which tokenizer counted ``thinking_tokens``: counts of different tokenizers are not comparable."""
     finish: str | None = None
     usage: dict[str, int] = Field(default_factory=dict)
+    error: str | None = None
+    """Why there is none: thinking and answer are then empty."""
+
+
+class Decision(Record):
+    """What one step of a curation said of one row of the pool: one record per row and step, so a funnel is a count.
+
+    ``row`` is the row's number in the pool, from 0 over all sources: two copies of a question share ``question_id``,
+    and only one of them is kept. A row that could not be read has no question.
+    """
+
+    row: int
+    question_id: str | None
+    source: str
+    step: str
+    kept: bool
+    reason: str = ""
+    """The rule that decided, in a word or two; empty for a row that nothing was said against."""
+    evidence: str = ""
+    """What a reader needs to check it: the n-gram, the other row, the pattern's match, the error."""
+
+
+class Attempt(Record):
+    """One solver's try at one question, and what the grader (then the judge) said of it."""
+
+    question_id: str
+    solver: str
+    answer: str
+    finish: str | None = None
+    error: str | None = None
+    verdict: Literal["correct", "incorrect", "no_answer", "undecided"]
+    rule: str
+    """The grader's rule, or ``judge/yes``, ``judge/no``, ``judge/undecided``, ``no_judge``, ``failed_call``."""
+    judged: str | None = None
+    """The judge's last words, where it was asked."""
+
+
+class Filed(Record):
+    """The domain that a question was filed under, and who said so."""
+
+    question_id: str
+    code: str
+    """A two-digit class of the Mathematics Subject Classification, a column's own word, or ``other``."""
+    how: Literal["model", "column", "lexical", "unknown"]
+    score: float | None = None
+    said: str | None = None
+    """A model's last words, where one was asked."""
+
+
+class Chosen(Record):
+    """A selected row and how it came in."""
+
+    question_id: str
+    domain: str
+    how: Literal["preselected", "drawn", "longest", "all"]
+    rank: int | None = None
+    """Place by trace length among those left in its domain, 0 the longest; None where rank played no part."""
+    left: int | None = None
+    """Rows that were left in the domain, this one included."""
+    length: int = 0
+    """Tokens of its trace."""
+
+
+class Selection(Record):
+    """A drawn set: everything that is needed to draw it again."""
+
+    rule: str
+    size: int
+    seed: int
+    ids: tuple[str, ...]
+    """In the order in which they were drawn."""
+    counts_by_domain: dict[str, int]
+    inputs: dict[str, str]
+    """What it was drawn from: name to SHA-256."""
 
 
 class TrainRow(Record):

@@ -13,6 +13,7 @@ from random import Random
 from typing import Literal
 
 from s1kit.errors import UserError
+from s1kit.types import Chosen
 
 Rule = Literal["paper", "notebook", "random", "diverse", "longest", "full"]
 UNIFORM_SHARE = 7, 10
@@ -32,50 +33,40 @@ class Candidate:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A selected row and how it came in."""
-
-    id: str
-    domain: str
-    how: Literal["preselected", "drawn", "longest", "all"]
-    rank: int | None = None
-    """Place by trace length among those left in its domain, 0 the longest; None where rank played no part."""
-    left: int | None = None
-    """Rows that were left in the domain, this one included."""
-
-
 def select(
     candidates: Iterable[Candidate],
     rule: Rule,
     size: int = 1000,
     *,
     seed: int = 0,
-    preselected: Iterable[str] = (),
+    preselected: Iterable[Candidate] = (),
     shape: Mapping[str, float] | None = None,
-) -> list[Drawn]:
+) -> list[Chosen]:
     """The selection in the order in which it was drawn.
 
     ``paper``: until ``size`` rows are there, draw a domain uniformly, in it a row with weight 2^-rank (rank 0 the
-    longest trace), remove it; a domain that runs empty leaves the draw. ``preselected`` rows are in from the start.
-    ``notebook``: the same, but preselected rows stay in their pools (drawing one uses it up and adds nothing), and for
-    the last three tenths domains are drawn with the weights ``shape`` (domain -> weight of the benchmarks).
+    longest trace), remove it; a domain that runs empty leaves the draw. ``preselected`` rows are in from the start,
+    whether or not they are among the candidates (the paper keeps them although a solver may have solved them).
+    ``notebook``: the same, but candidates that are preselected stay in their pools (drawing one uses it up and adds
+    nothing), and for the last three tenths domains are drawn with the weights ``shape`` (domain -> weight of the
+    benchmarks).
     ``random``: uniform over rows. ``diverse``: uniform over domains, then over their rows. ``longest``: by length.
     ``full``: everything, in the order of ids. Ties in length go by id; the order of ``candidates`` does not matter.
 
-    Raises SelectionError for duplicate ids, an unknown preselected id, too small a pool, or (notebook) a shape whose
-    domains run empty.
+    The other rules take no preselected rows.
+
+    Raises SelectionError for duplicate ids, too small a pool, or (notebook) a shape whose domains run empty.
     """
     pool = sorted(candidates, key=_place)
-    _check(pool, rule, size)
+    kept = {c.id: _chosen(c, "preselected") for c in sorted(preselected, key=_place)}
+    _check(pool, rule, size, kept)
     if rule == "full":
-        return [Drawn(c.id, c.domain, "all") for c in sorted(pool, key=lambda c: c.id)]
+        return [_chosen(c, "all") for c in sorted(pool, key=lambda c: c.id)]
     if rule == "longest":
-        return [Drawn(c.id, c.domain, "longest", rank, len(pool)) for rank, c in enumerate(pool[:size])]
+        return [_chosen(c, "longest", rank, len(pool)) for rank, c in enumerate(pool[:size])]
     rng = Random(f"s1kit select {rule} {seed}")
     if rule == "random":
-        return [Drawn(c.id, c.domain, "drawn") for c in rng.sample(sorted(pool, key=lambda c: c.id), size)]
-    kept = _preselected(pool, preselected, size)
+        return [_chosen(c, "drawn") for c in rng.sample(sorted(pool, key=lambda c: c.id), size)]
     return _by_domain(rng, pool, rule, size, kept, shape)
 
 
@@ -92,9 +83,9 @@ def _by_domain(
     pool: Sequence[Candidate],
     rule: Rule,
     size: int,
-    kept: dict[str, Drawn],
+    kept: dict[str, Chosen],
     shape: Mapping[str, float] | None,
-) -> list[Drawn]:
+) -> list[Chosen]:
     stays = rule == "notebook"
     domains: dict[str, list[Candidate]] = {}
     for candidate in pool:
@@ -109,13 +100,13 @@ def _by_domain(
         rank = rng.randrange(len(rows)) if rule == "diverse" else draw_rank(rng, len(rows))
         row = rows.pop(rank)
         if row.id not in selected:
-            selected[row.id] = Drawn(row.id, name, "drawn", None if rule == "diverse" else rank, len(rows) + 1)
+            selected[row.id] = _chosen(row, "drawn", None if rule == "diverse" else rank, len(rows) + 1)
         if not rows:
             names.remove(name)
     return list(selected.values())
 
 
-def _shaped(rng: Random, names: Sequence[str], shape: Mapping[str, float], selected: Mapping[str, Drawn]) -> str:
+def _shaped(rng: Random, names: Sequence[str], shape: Mapping[str, float], selected: Mapping[str, Chosen]) -> str:
     """A domain by the benchmarks' weights, as whole numbers: a share below a millionth of a row counts as none."""
     weights = [round(1_000_000 * shape.get(name, 0.0)) for name in names]
     total = sum(weights)
@@ -132,26 +123,28 @@ def _shaped(rng: Random, names: Sequence[str], shape: Mapping[str, float], selec
     raise AssertionError("the draw lies within the total")
 
 
-def _preselected(pool: Sequence[Candidate], wanted: Iterable[str], size: int) -> dict[str, Drawn]:
-    by_id = {c.id: c for c in pool}
-    kept: dict[str, Drawn] = {}
-    for name in wanted:
-        if name not in by_id:
-            raise SelectionError(f"preselected row {name} is not in the pool")
-        kept[name] = Drawn(name, by_id[name].domain, "preselected")
-    if len(kept) > size:
-        raise SelectionError(f"{len(kept)} rows are preselected, but only {size} asked for")
-    return kept
+def _chosen(
+    row: Candidate,
+    how: Literal["preselected", "drawn", "longest", "all"],
+    rank: int | None = None,
+    left: int | None = None,
+) -> Chosen:
+    return Chosen(question_id=row.id, domain=row.domain, how=how, rank=rank, left=left, length=row.length)
 
 
-def _check(pool: Sequence[Candidate], rule: Rule, size: int) -> None:
+def _check(pool: Sequence[Candidate], rule: Rule, size: int, kept: Mapping[str, Chosen]) -> None:
     twice = next((name for name, n in Counter(c.id for c in pool).items() if n > 1), None)
     if twice is not None:
         raise SelectionError(f"row {twice} is in the pool twice")
     if size < 1:
         raise SelectionError(f"a selection of {size} rows: ask for at least 1")
-    if rule != "full" and len(pool) < size:
-        raise SelectionError(f"{size} rows asked for, the pool has {len(pool)}\nhint: filter less, or ask for fewer")
+    if kept and rule not in ("paper", "notebook"):
+        raise SelectionError(f"the rule {rule} takes no preselected rows")
+    if len(kept) > size:
+        raise SelectionError(f"{len(kept)} rows are preselected, but only {size} asked for")
+    there = len({c.id for c in pool} | kept.keys())
+    if rule != "full" and there < size:
+        raise SelectionError(f"{size} rows asked for, the pool has {there}\nhint: filter less, or ask for fewer")
 
 
 def _place(candidate: Candidate) -> tuple[int, str]:

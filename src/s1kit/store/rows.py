@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from s1kit.store.errors import StoreError
 from s1kit.store.files import replacing
-from s1kit.types import Question, Record
+from s1kit.types import Question, Record, Trace
 
 R = TypeVar("R", bound=Record)
 
@@ -91,26 +91,79 @@ QUESTIONS: Final = pa.schema(
 )
 """``meta`` is JSON text: its keys differ from source to source."""
 
+POOL: Final = pa.schema([("row", _int), *QUESTIONS])
+"""A curation's questions with their numbers; rows that could not be read have none and are in the decisions alone."""
+
+DECISIONS: Final = pa.schema(
+    [
+        ("row", _int),
+        ("question_id", _text),
+        ("source", _text),
+        ("step", _text),
+        ("kept", pa.bool_()),
+        ("reason", _text),
+        ("evidence", _text),
+    ]
+)
+
+TRACES: Final = pa.schema(
+    [
+        ("question_id", _text),
+        ("teacher", _text),
+        ("thinking", _text),
+        ("answer", _text),
+        ("thinking_tokens", _int),
+        ("tokenizer", _text),
+        ("finish", _text),
+        ("usage", _text),
+        ("error", _text),
+    ]
+)
+"""``usage`` is JSON text."""
+
+ATTEMPTS: Final = pa.schema(
+    [
+        ("question_id", _text),
+        ("solver", _text),
+        ("answer", _text),
+        ("finish", _text),
+        ("error", _text),
+        ("verdict", _text),
+        ("rule", _text),
+        ("judged", _text),
+    ]
+)
+
+FILED: Final = pa.schema(
+    [("question_id", _text), ("code", _text), ("how", _text), ("score", pa.float64()), ("said", _text)]
+)
+
+CHOSEN: Final = pa.schema(
+    [("question_id", _text), ("domain", _text), ("how", _text), ("rank", _int), ("left", _int), ("length", _int)]
+)
+
 BATCH = 256
 """Rows per batch. A row can hold tens of thousands of tokens; this keeps a batch in tens of MiB."""
+SMALL_ROWS = 8192
+"""Rows per batch where a row is a line of text at most."""
 
 
-def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
+def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]], batch: int = BATCH) -> int:
     """Write rows (zstd), atomically; how many. Raises StoreError when the disk is full."""
     source, count = iter(rows), 0
     with replacing(path) as temp, pq.ParquetWriter(temp, schema, compression="zstd") as writer:
-        while batch := list(islice(source, BATCH)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-            count += len(batch)
+        while taken := list(islice(source, batch)):
+            writer.write_table(pa.Table.from_pylist(taken, schema=schema))
+            count += len(taken)
     return count
 
 
-def read_parquet(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+def read_parquet(path: Path, columns: list[str] | None = None, batch: int = BATCH) -> Iterator[dict[str, Any]]:
     """Rows in file order, as plain values. Raises StoreError when the file is missing or damaged."""
     try:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH, columns=columns):
-                yield from batch.to_pylist()
+            for taken in file.iter_batches(batch_size=batch, columns=columns):
+                yield from taken.to_pylist()
     except FileNotFoundError as problem:
         raise StoreError(f"`{path}` is missing", "restore it, or start a new run") from problem
     except (OSError, pa.ArrowException) as problem:
@@ -150,6 +203,17 @@ def to_record(record: type[R], row: dict[str, Any], path: Path, number: int) -> 
 def question_row(question: Question) -> dict[str, Any]:
     """A question as columns."""
     return {**question.model_dump(), "meta": json.dumps(question.meta, ensure_ascii=False)}
+
+
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """A trace as columns."""
+    return {**trace.model_dump(), "usage": json.dumps(trace.usage)}
+
+
+def read_traces(path: Path) -> Iterator[Trace]:
+    """Traces in file order. Raises StoreError."""
+    for number, row in enumerate(read_parquet(path)):
+        yield to_record(Trace, {**row, "usage": json.loads(row["usage"] or "{}")}, path, number)
 
 
 def read_questions(path: Path) -> Iterator[Question]:

@@ -39,7 +39,7 @@ def test_a_rank_has_exactly_the_weight_two_to_the_minus_rank(count: int) -> None
 
 
 def test_domains_are_drawn_uniformly_and_long_traces_first() -> None:
-    first = Counter(select(POOL, "paper", 1, seed=seed)[0].id for seed in range(6000))
+    first = Counter(select(POOL, "paper", 1, seed=seed)[0].question_id for seed in range(6000))
     domains = Counter(name.rstrip("0123456789") for name in first.elements())
     for count in domains.values():
         assert abs(count / 6000 - 1 / 3) < 0.03
@@ -60,18 +60,25 @@ def test_the_last_three_tenths_of_the_notebook_follow_the_shape() -> None:
 
 
 def test_preselected_rows_come_first_and_stay_in_the_pools_of_the_notebook_only() -> None:
-    wanted = ["algebra1", "combinatorics1"]
+    wanted = [c for c in POOL if c.id in ("algebra1", "combinatorics1")]
     for rule in ("paper", "notebook"):
         drawn = select(POOL, rule, 8, seed=4, preselected=wanted, shape=SHAPE)
-        assert [d.id for d in drawn[:2]] == wanted
+        assert [d.question_id for d in drawn[:2]] == [c.id for c in sorted(wanted, key=lambda c: (-c.length, c.id))]
         assert [d.how for d in drawn[:2]] == ["preselected"] * 2
-        assert len({d.id for d in drawn}) == 8
+        assert len({d.question_id for d in drawn}) == 8
     lefts = [d.left for s in range(50) for d in select(POOL, "paper", 9, seed=s, preselected=wanted)[2:]]
     assert max(left for left in lefts if left is not None) == 7, "a preselected row is in no pool of Algorithm 1"
     lefts = [
         d.left for s in range(50) for d in select(POOL, "notebook", 9, seed=s, preselected=wanted, shape=SHAPE)[2:]
     ]
     assert max(left for left in lefts if left is not None) == 8
+
+
+def test_a_preselected_row_may_have_been_solved_and_be_no_candidate_any_more() -> None:
+    solved = Candidate("solved", "geometry", 3)
+    drawn = select(POOL, "paper", 5, preselected=[solved])
+    assert drawn[0].question_id == "solved" and drawn[0].how == "preselected"
+    assert {d.how for d in drawn[1:]} == {"drawn"}
 
 
 @given(
@@ -85,21 +92,21 @@ def test_any_pool_any_rule(rows: list[tuple[str, int]], rule: Rule, seed: int, o
     size = 1 + len(pool) // 2
     weights = dict.fromkeys("abcd", 1.0)
     drawn = select(pool, rule, size, seed=seed, shape=weights)
-    assert len({d.id for d in drawn}) == len(drawn) == size
-    assert {d.id: d.domain for d in drawn}.items() <= {c.id: c.domain for c in pool}.items()
+    assert len({d.question_id for d in drawn}) == len(drawn) == size
+    assert {d.question_id: d.domain for d in drawn}.items() <= {c.id: c.domain for c in pool}.items()
     order.shuffle(pool)
     assert select(pool, rule, size, seed=seed, shape=weights) == drawn
 
 
 def test_the_whole_pool_can_be_drawn_and_empty_domains_leave() -> None:
     drawn = select(POOL, "paper", len(POOL), seed=1)
-    assert {d.id for d in drawn} == {c.id for c in POOL}
-    assert [d.id for d in select(POOL, "longest", 2)] == ["algebra8", "algebra7"]
+    assert {d.question_id for d in drawn} == {c.id for c in POOL}
+    assert [d.question_id for d in select(POOL, "longest", 2)] == ["algebra8", "algebra7"]
     assert len(select(POOL, "full", 1)) == len(POOL)
 
 
 def test_the_draw_is_the_same_on_every_machine() -> None:
-    assert [d.id for d in select(POOL, "paper", 6, seed=0)] == GOLDEN
+    assert [d.question_id for d in select(POOL, "paper", 6, seed=0)] == GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -108,8 +115,8 @@ def test_the_draw_is_the_same_on_every_machine() -> None:
         ({"candidates": POOL, "size": 13}, "13 rows asked for, the pool has 12"),
         ({"candidates": [*POOL, POOL[0]], "size": 2}, "algebra1 is in the pool twice"),
         ({"candidates": POOL, "size": 0}, "ask for at least 1"),
-        ({"candidates": POOL, "size": 3, "preselected": ["x"]}, "preselected row x is not in the pool"),
-        ({"candidates": POOL, "size": 1, "preselected": ["algebra1", "algebra2"]}, "2 rows are preselected"),
+        ({"candidates": POOL, "size": 3, "rule": "random", "preselected": POOL[:1]}, "random takes no preselected"),
+        ({"candidates": POOL, "size": 1, "preselected": POOL[:2]}, "2 rows are preselected"),
         ({"candidates": POOL, "size": 9, "rule": "notebook", "shape": {"nowhere": 1.0}}, "after 6 rows no domain"),
     ],
 )
