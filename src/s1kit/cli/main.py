@@ -12,7 +12,7 @@ import traceback
 
 import typer
 
-from s1kit.cli import ask, env, evaluate, grade, metrics, nano, query, report, runs, sweep, train
+from s1kit.cli import ask, curate, env, evaluate, grade, metrics, nano, query, report, runs, sweep, train
 from s1kit.cli.console import INTERRUPTED, fail
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("metrics")(metrics.metrics)
 app.command("report")(report.report)
 app.add_typer(runs.app, name="runs")
 app.command("query")(query.query)
+app.add_typer(curate.app, name="curate")
 app.command("train")(train.train)
 app.add_typer(nano.app, name="nano")
 app.command("env")(env.env)

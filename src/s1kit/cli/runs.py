@@ -40,7 +40,16 @@ def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
     table.columns[0].overflow = "fold"  # names tell runs apart: never shortened
     for r in rows:
         model = None if r.model is None else Path(r.model).name
-        shown = (r.id, r.kind, r.status, model, r.questions, r.policies, f"{r.rows} of {r.expected}", r.started)
+        shown = (
+            r.id,
+            r.kind,
+            r.status,
+            model,
+            r.questions,
+            r.policies,
+            "" if r.rows is None else f"{r.rows} of {r.expected}",
+            r.started,
+        )
         table.add_row(*("" if v is None else str(v) for v in shown))
     data_console().print(table)
 
@@ -62,16 +71,22 @@ def verify(run: o.RunPath, as_json: o.Json = False) -> None:
     from s1kit.cli.console import FAILED, data_console, print_json, say
     from s1kit.cli.running import decoder_of
     from s1kit.evaluate import compute_metrics
+    from s1kit.store.findings import passed
+    from s1kit.store.manifest import read_manifest
     from s1kit.store.run import RunDir
-    from s1kit.store.verify import passed
     from s1kit.store.verify import verify as check
 
     def recompute(opened: RunDir) -> dict[str, Any]:
         named = (opened.metrics() or {}).get("grader", "default")
         return compute_metrics(opened, named).model_dump(mode="json")
 
-    opened = RunDir.open(run)
-    findings = check(opened, decode=decoder_of(opened), recompute=recompute)
+    if read_manifest(run).kind == "curate":
+        from s1kit.curate.verify import verify as check_curation
+
+        findings = check_curation(run)
+    else:
+        opened = RunDir.open(run)
+        findings = check(opened, decode=decoder_of(opened), recompute=recompute)
     if as_json:
         print_json([asdict(f) for f in findings])
     else:

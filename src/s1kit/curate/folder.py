@@ -22,10 +22,8 @@ from s1kit.store.rows import (
     DECISIONS,
     FILED,
     GRADES,
-    POOL,
     SMALL_ROWS,
     TRACES,
-    question_row,
     read_parquet,
     read_records,
     read_traces,
@@ -52,6 +50,7 @@ class Folder:
         self.attempts = path / "attempts.parquet"
         self.domains = path / "domains.parquet"
         self.contamination = path / "contamination.json"
+        self.boilerplate = path / "boilerplate.json"
         self.selections = path / "selections"
         self.trainsets = path / "trainsets"
         self.ledger = path / "ledger.json"
@@ -61,10 +60,6 @@ class Folder:
         """Step -> its decisions, in the order in which the steps were taken; ``pool`` comes first."""
         files = sorted((self.path / "decisions").glob("[0-9][0-9]-*.parquet"))
         return {file.stem[3:]: file for file in files}
-
-    def write_pool(self, questions: Iterable[tuple[int, Question]]) -> int:
-        """The questions with their numbers; how many."""
-        return write_parquet(self.pool, POOL, ({"row": n, **question_row(q)} for n, q in questions), BATCH)
 
     def write_decisions(self, number: int, step: str, decisions: Iterable[Decision]) -> None:
         """The decisions of step ``number`` (the pool's is 0), which makes it done."""
@@ -136,6 +131,10 @@ class Folder:
     def write_domains(self, filed: Iterable[Filed]) -> None:
         """The domain of every question that was filed."""
         write_parquet(self.domains, FILED, map(vars, filed), SMALL_ROWS)
+
+    def read_filed(self) -> Iterator[Filed]:
+        """Who filed which question where, in the pool's order."""
+        yield from read_records(self.domains, Filed)
 
     def read_domains(self) -> dict[str, str]:
         """Question -> code; empty where no question was filed."""

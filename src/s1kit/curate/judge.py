@@ -1,4 +1,4 @@
-"""The judge: does an attempt agree with the reference, Yes or No (paper, section 2.2 and its grading prompt's contract).
+"""The judge: does an attempt agree with the reference, Yes or No (paper, section 2.2; the contract of its prompt).
 
 Knows what it is told and how its last line is read. Refuses to guess: a reply whose last line says neither is no
 verdict, and how often it is asked again is bounded by whoever asks.
@@ -28,10 +28,16 @@ LONGEST = 20_000
 """Characters of an attempt that are shown: its end, where the result stands."""
 
 
+def reference_of(question: Question) -> str | None:
+    """What an attempt is held against: the reference answer, or the worked solution where a proof is asked for."""
+    solution = question.meta.get("solution")
+    return question.answer or (solution if isinstance(solution, str) and solution.strip() else None)
+
+
 def judge_messages(question: Question, attempt: str) -> Messages:
-    """What the judge is told; the question needs a reference answer."""
+    """What the judge is told; the question needs a reference (``reference_of``)."""
     shown = attempt if len(attempt) <= LONGEST else "[...]\n" + attempt[-LONGEST:]
-    said = f"# Problem\n{question.prompt()}\n\n# Attempt\n{shown}\n\n# Reference answer\n{question.answer}"
+    said = f"# Problem\n{question.prompt()}\n\n# Attempt\n{shown}\n\n# Reference answer\n{reference_of(question)}"
     return ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": said})
 
 

@@ -6,7 +6,7 @@ with an error reply, as an endpoint refuses what it cannot read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from random import Random
 
 from s1kit.curate.calls.call import Answer, Call, Prices, Reply
@@ -26,7 +26,7 @@ class NanoTeacher:
         """Says how it errs: another seed is another teacher."""
         return f"nano-noisy-{self._seed}-fails-{self._fails:g}"
 
-    def answer(self, calls: Iterable[Call | Answer]) -> Iterator[Answer]:
+    def answer(self, calls: Iterable[Call | Answer]) -> Generator[Answer, None, None]:
         """Every call with its trace; what it says of a question depends on that question and the seed alone."""
         for call in calls:
             yield call if isinstance(call, tuple) else (call, self._reply(call))

@@ -108,7 +108,7 @@ class QualityConfig(Record):
 class DuplicatesConfig(Record):
     """Exact copies, and near ones."""
 
-    near: Share | None = 0.8
+    near: Annotated[float, Field(ge=0.6, le=1)] | None = 0.8
     """Share of 3-word shingles in common from which two questions are one; None: exact copies only."""
 
 
@@ -266,8 +266,18 @@ NON_OUTPUT = frozenset(
     | {
         f"{model}.{key}"
         for model in ("trace.teacher", "domain.model", "difficulty.judge")
-        for key in ("base_url", "key_env", "concurrency", "tries", "timeout", "stream", "slots", "device")
-        + ("price_in", "price_out")
+        for key in (
+            "base_url",
+            "key_env",
+            "concurrency",
+            "tries",
+            "timeout",
+            "stream",
+            "slots",
+            "device",
+            "price_in",
+            "price_out",
+        )
     }
 )
 """Settings that change nothing before the selection: they may be others when a curation goes on."""

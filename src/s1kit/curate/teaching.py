@@ -58,7 +58,9 @@ def traces_of_file(path: Path, questions: Iterable[Question], tokenizer: Tokeniz
         if row is None:
             raise UserError(f"{line.where}: {line.broken}")
         try:
-            key = row.get("question_id") or question_id(row.get("question") or row["text"], tuple(row.get("choices") or ()))
+            key = row.get("question_id") or question_id(
+                row.get("question") or row["text"], tuple(row.get("choices") or ())
+            )
             trace = Trace(
                 question_id=key,
                 teacher=str(row.get("teacher") or path.name),
@@ -74,7 +76,9 @@ def traces_of_file(path: Path, questions: Iterable[Question], tokenizer: Tokeniz
     for question in questions:
         found = there.get(question.id)
         if found is None:
-            yield Trace(question_id=question.id, teacher=path.name, thinking="", answer="", error=f"{path.name} has none")
+            yield Trace(
+                question_id=question.id, teacher=path.name, thinking="", answer="", error=f"{path.name} has none"
+            )
         else:
             count = len(tokenizer.encode(found.thinking))
             yield found.model_copy(update={"thinking_tokens": count, "tokenizer": tokenizer.name})
@@ -91,10 +95,9 @@ def judge_rest(work: Work, answers: list[Answered], ruled: list[Ruled]) -> list[
     return [r.asked(*said[f"{i}"]) if f"{i}" in said else r for i, r in enumerate(ruled)]
 
 
-def grade_traces(work: Work, questions: Iterable[Question], judged: bool) -> Iterator[Grade]:
-    """The verdict on every trace's answer, in the order of the traces' file; ``questions`` come in the same order."""
-    pairs = zip(questions, work.folder.read_traces(), strict=True)
-    for batch in batches(pairs, GRADED_AT_ONCE):
+def grade(work: Work, questions: Iterable[Question], traces: Iterable[Trace], judged: bool) -> Iterator[Grade]:
+    """The verdict on every trace's answer; questions and traces come in the same order."""
+    for batch in batches(zip(questions, traces, strict=True), GRADED_AT_ONCE):
         answers = [Answered(question, trace.answer, trace.error) for question, trace in batch]
         ruled = by_rule(answers)
         if judged:

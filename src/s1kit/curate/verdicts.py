@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from s1kit.curate.judge import reference_of
 from s1kit.grading.grader import grade_all
+from s1kit.grading.text import BARE_WORDS
 from s1kit.types import Generation, Grade, Question
 
 Verdict = Literal["correct", "incorrect", "no_answer", "undecided"]
@@ -44,8 +46,8 @@ class Ruled:
 def by_rule(answers: Sequence[Answered]) -> list[Ruled]:
     """The verdict of the grader's rules on each answer; ``undecided`` (rule ``no_judge``) where none is final.
 
-    Not final: no reference that a rule can read, a reference in words (a proof) that the answer does not repeat, and
-    LaTeX that Math-Verify cannot read or compare. An answer from a failed call is ``undecided`` by ``failed_call``.
+    Not final: no reference that a rule can read, one of many words (a proof) that the answer does not repeat, and LaTeX
+    that Math-Verify cannot read or compare. An answer from a failed call is ``undecided`` by ``failed_call``.
     """
     asked = {f"{i}": a for i, a in enumerate(answers) if a.error is None}
     generations = [
@@ -61,7 +63,7 @@ def by_rule(answers: Sequence[Answered]) -> list[Ruled]:
 
 def judgeable(answer: Answered, ruled: Ruled) -> bool:
     """Whether asking the judge can help: the call went well, there is a reference, and no rule decided."""
-    return ruled.rule.startswith("no_judge") and answer.question.answer is not None and bool(answer.text.strip())
+    return ruled.rule.startswith("no_judge") and reference_of(answer.question) is not None and bool(answer.text.strip())
 
 
 def as_grade(question: Question, who: str, ruled: Ruled) -> Grade:
@@ -80,7 +82,8 @@ def as_grade(question: Question, who: str, ruled: Ruled) -> Grade:
 
 
 def _ruled(answer: Answered, grade: Grade) -> Ruled:
-    in_words = answer.question.answer_kind == "text" and grade.verdict != "correct" and answer.text.strip()
+    long = len((answer.question.answer or "").split()) > BARE_WORDS  # an argument, not a name
+    in_words = long and answer.question.answer_kind == "text" and grade.verdict != "correct" and answer.text.strip()
     unread = grade.rule.endswith(("/unparsed", "/uncomparable"))
     if grade.verdict == "ungraded" or in_words or unread:
         return Ruled("undecided", f"no_judge/{grade.rule}", grade.extracted)

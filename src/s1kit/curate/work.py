@@ -94,7 +94,7 @@ def replies(
         for _ in answered(caller, calls(), work.cache, work.ledger, tell, total=total):
             pass
     for call in calls():
-        reply = work.cache.get(call.key)
+        reply = work.cache.get(call)
         assert reply is not None, "every call was answered and kept"
         yield call.subject, reply
 

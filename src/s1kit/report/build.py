@@ -9,21 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from s1kit import __version__
 from s1kit.errors import UserError
 from s1kit.metrics.summary import Metrics
 from s1kit.report.charts import anytime_svg, curve_svg
 from s1kit.report.marks import CURVE, Marked, caption, marked
 from s1kit.report.page import POINT_HEADS, facts, ledger_rows, point_rows, run_facts, trigger_sentence
-from s1kit.report.text import number, one_line, percent, shorten, visible
+from s1kit.report.shell import command, environment, page_path
 from s1kit.report.traces import Decode, Entry, entries, pick_policies
 from s1kit.store.files import write_atomic
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade
 
-PAGE = "index.html"
 SIZES = {"wide": (860, 360), "narrow": (330, 270)}
 """Plotting areas in pixels: two drawings, so that names stay readable on a telephone."""
 
@@ -41,8 +38,8 @@ def build_report(run: RunDir, out: Path | None = None, decode: Decode | None = N
     """
     metrics = read_metrics(run)
     points = marked(metrics, run.manifest.policies)
-    path = _path(run, out)
-    page = _environment().get_template("report.html.j2").render(_context(run, metrics, points, decode))
+    path = page_path(run.path, out)
+    page = environment().get_template("report.html.j2").render(_context(run, metrics, points, decode))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, page)
     return path
@@ -63,26 +60,6 @@ def read_metrics(run: RunDir) -> Metrics:
         ) from problem
 
 
-def _path(run: RunDir, out: Path | None) -> Path:
-    if out is None:
-        return run.path / "report" / PAGE
-    return out if out.suffix.lower() in (".html", ".htm") else out / PAGE
-
-
-def _environment() -> jinja2.Environment:
-    """Everything that is printed is made visible, then escaped; there is no way around either but Markup."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("s1kit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "percent": percent, "one_line": one_line, "shorten": shorten}
-    return environment
-
-
 def _context(run: RunDir, metrics: Metrics, points: list[Marked], decode: Decode | None) -> dict[str, Any]:
     manifest = run.manifest
     anytime = metrics.anytime
@@ -90,7 +67,7 @@ def _context(run: RunDir, metrics: Metrics, points: list[Marked], decode: Decode
     return {
         "benchmark": str(manifest.config.get("benchmark") or manifest.id),
         "model": str(manifest.config.get("model") or (manifest.engine.model if manifest.engine else "")),
-        "command": _command(run.path),
+        "command": command(run.path),
         "run_facts": run_facts(manifest, metrics),
         "facts": facts(metrics),
         "charts": [curve_svg(points, size, name) for name, size in SIZES.items()],
@@ -123,18 +100,3 @@ def _traces(run: RunDir, metrics: Metrics, points: list[Marked], decode: Decode 
         if row.sample == 0 and row.policy_id in wanted and row.key in grades
     }
     return entries(run.questions(), rows, points, decode)
-
-
-def _command(path: Path) -> str:
-    """The comment above ``config.yaml``: the command that made the run; empty where there is none."""
-    try:
-        with (path / "config.yaml").open(encoding="utf-8", errors="replace") as file:
-            head = [line for line, _ in zip(file, range(20), strict=False)]
-    except OSError:
-        return ""
-    lines = []
-    for line in head:
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# ").rstrip())
-    return "\n".join(lines).strip()

@@ -58,8 +58,11 @@ def summary(path: Path) -> RunSummary:
     manifest, problem_text = run.manifest, None
     n_questions = rows = None
     try:
-        n_questions = count_rows(path / layout.QUESTIONS)
-        rows = layout.count_generations(path)
+        if manifest.kind == "curate":
+            n_questions = manifest.counts.get("rows")
+        else:
+            n_questions = count_rows(path / layout.QUESTIONS)
+            rows = layout.count_generations(path)
     except StoreError as problem:
         problem_text = problem.message
     return RunSummary(

@@ -7,8 +7,8 @@ one. Needs pyarrow.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -148,13 +148,36 @@ SMALL_ROWS = 8192
 """Rows per batch where a row is a line of text at most."""
 
 
+@contextmanager
+def parquet_sink(path: Path, schema: pa.Schema, batch: int = BATCH) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that adds a row to a Parquet file (zstd), which appears whole when this is left without an error.
+
+    Raises StoreError when the disk is full.
+    """
+    waiting: list[dict[str, Any]] = []
+    with replacing(path) as temp, pq.ParquetWriter(temp, schema, compression="zstd") as writer:
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
+            waiting.clear()
+
+        def add(row: dict[str, Any]) -> None:
+            waiting.append(row)
+            if len(waiting) >= batch:
+                flush()
+
+        yield add
+        if waiting:
+            flush()
+
+
 def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]], batch: int = BATCH) -> int:
     """Write rows (zstd), atomically; how many. Raises StoreError when the disk is full."""
-    source, count = iter(rows), 0
-    with replacing(path) as temp, pq.ParquetWriter(temp, schema, compression="zstd") as writer:
-        while taken := list(islice(source, batch)):
-            writer.write_table(pa.Table.from_pylist(taken, schema=schema))
-            count += len(taken)
+    count = 0
+    with parquet_sink(path, schema, batch) as add:
+        for row in rows:
+            add(row)
+            count += 1
     return count
 
 

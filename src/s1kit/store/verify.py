@@ -7,9 +7,8 @@ policy of an unknown kind or a text without a tokenizer is "unverifiable". Chang
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -20,51 +19,14 @@ from s1kit.store import layout
 from s1kit.store.difference import config_hash, differences
 from s1kit.store.errors import StoreError
 from s1kit.store.files import sha256_file
+from s1kit.store.findings import Finding, Findings, Level
 from s1kit.store.rows import read_parquet
 from s1kit.store.rules import ROW_RULES, Terms, split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, question_id
 
-Level = Literal["ok", "warning", "error", "unverifiable"]
 Decode = Callable[[Sequence[int]], str]
 Recompute = Callable[[RunDir], Mapping[str, Any]]
-
-MAX_SHOWN = 20
-"""Findings listed per rule; more of the same are counted in one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One result: ``where`` is a file, a row (``question/policy/sample``) or the rule that held everywhere."""
-
-    level: Level
-    where: str
-    message: str
-
-
-@dataclass(slots=True)
-class _Report:
-    """Findings by rule, so that a rule without any can be reported as holding."""
-
-    found: dict[str, list[Finding]] = field(default_factory=dict)
-    checked: dict[str, str] = field(default_factory=dict)
-
-    def ran(self, rule: str, what: str) -> None:
-        self.checked[rule] = what
-
-    def add(self, rule: str, level: Level, where: str, message: str) -> None:
-        self.found.setdefault(rule, []).append(Finding(level, where, f"{rule}: {message}"))
-
-    def findings(self) -> list[Finding]:
-        result: list[Finding] = []
-        for found in self.found.values():
-            result += found[:MAX_SHOWN]
-            if len(found) > MAX_SHOWN:
-                rule = found[0].message.partition(":")[0]
-                more = f"{rule}: {len(found) - MAX_SHOWN} more of the same rule"
-                result.append(Finding(found[-1].level, "more", more))
-        result += [Finding("ok", rule, what) for rule, what in self.checked.items() if rule not in self.found]
-        return result
 
 
 def verify(run: RunDir, *, decode: Decode | None = None, recompute: Recompute | None = None) -> list[Finding]:
@@ -73,7 +35,7 @@ def verify(run: RunDir, *, decode: Decode | None = None, recompute: Recompute | 
     ``decode`` (token ids -> text) adds the comparison of both texts with the tokens; ``recompute`` (run -> metrics)
     that of ``metrics.json`` with what the rows give. Never raises for a damaged run: damage is what it reports.
     """
-    report = _Report()
+    report = Findings()
     checks: tuple[Callable[[], None], ...] = (
         lambda: _config(run, report),
         lambda: _policies(run, report),
@@ -91,12 +53,7 @@ def verify(run: RunDir, *, decode: Decode | None = None, recompute: Recompute | 
     return report.findings()
 
 
-def passed(findings: Iterable[Finding]) -> bool:
-    """Whether nothing is wrong: no errors. Unverifiable parts and warnings are for a person to weigh."""
-    return all(finding.level != "error" for finding in findings)
-
-
-def _config(run: RunDir, report: _Report) -> None:
+def _config(run: RunDir, report: Findings) -> None:
     manifest = run.manifest
     if config_hash(manifest.config) != manifest.config_hash:
         report.add("config", "error", "manifest.json", "config does not have the hash config_hash")
@@ -117,7 +74,7 @@ def _same_fields(value: Any, like: Any) -> Any:
     return value
 
 
-def _policies(run: RunDir, report: _Report) -> None:
+def _policies(run: RunDir, report: Findings) -> None:
     report.ran("policies", f"{len(run.manifest.policies)} policy ids are those of their policies")
     for name, entry in run.manifest.policies.items():
         policy, missing = Terms.of(entry).policy, [k for k in ("policy", "format", "sampling") if not entry.get(k)]
@@ -141,7 +98,7 @@ def _sampling(value: Any) -> Sampling | None:
         return None
 
 
-def _hashes(run: RunDir, report: _Report) -> None:
+def _hashes(run: RunDir, report: Findings) -> None:
     hashes = run.manifest.hashes
     for name, expected in hashes.items():
         if not (run.path / name).exists():
@@ -161,7 +118,7 @@ def _hashes(run: RunDir, report: _Report) -> None:
         report.add("hashes", "error", layout.JOURNAL, "lies in a finished run and hides the Parquet file")
 
 
-def _questions(run: RunDir, report: _Report) -> None:
+def _questions(run: RunDir, report: Findings) -> None:
     seen: set[str] = set()
     for number, row in enumerate(read_parquet(run.path / layout.QUESTIONS)):
         derived = question_id(row["text"], tuple(row["choices"] or ()))
@@ -175,7 +132,7 @@ def _questions(run: RunDir, report: _Report) -> None:
     report.ran("questions", f"{len(seen)} ids are those of their questions")
 
 
-def _rows(run: RunDir, report: _Report, decode: Decode | None) -> None:
+def _rows(run: RunDir, report: Findings, decode: Decode | None) -> None:
     known = {row["id"] for row in read_parquet(run.path / layout.QUESTIONS, ["id"])}
     caps = _caps(run)
     terms = {name: Terms.of(entry, caps) for name, entry in run.manifest.policies.items()}
@@ -230,7 +187,7 @@ def _row(row: Generation, terms: Terms, decode: Decode | None) -> Iterator[tuple
                 yield "texts", f"{name} is not what its {len(ids)} tokens decode to"
 
 
-def _complete(run: RunDir, report: _Report, keys: set[layout.Key], known: set[str]) -> None:
+def _complete(run: RunDir, report: Findings, keys: set[layout.Key], known: set[str]) -> None:
     """Questions x policies x samples, each once. While a run is unfinished missing rows are only worth a warning."""
     report.ran("keys", f"{len(keys)} rows, each once, of known questions and policies, none missing")
     level: Level = "error" if run.manifest.status == "finished" else "warning"
@@ -245,7 +202,7 @@ def _complete(run: RunDir, report: _Report, keys: set[layout.Key], known: set[st
             report.add("keys", "error", policy, f"{len(extra)} rows have a sample number out of range")
 
 
-def _counts(run: RunDir, report: _Report, derived: Mapping[str, int]) -> None:
+def _counts(run: RunDir, report: Findings, derived: Mapping[str, int]) -> None:
     if run.manifest.status != "finished":
         return
     report.ran("totals", "the manifest's counts are those of the rows")
@@ -255,7 +212,7 @@ def _counts(run: RunDir, report: _Report, derived: Mapping[str, int]) -> None:
             report.add("totals", "error", "manifest.json", f"counts.{name} is {claimed}, there are {value}")
 
 
-def _grades(run: RunDir, report: _Report) -> None:
+def _grades(run: RunDir, report: Findings) -> None:
     files = run.grade_files()
     if not files:
         return
@@ -276,7 +233,7 @@ def _grades(run: RunDir, report: _Report) -> None:
             report.add("grades", "warning", name, f"{len(keys - seen)} rows have no grade")
 
 
-def _metrics(run: RunDir, report: _Report, recompute: Recompute | None) -> None:
+def _metrics(run: RunDir, report: Findings, recompute: Recompute | None) -> None:
     stored = run.metrics()
     if stored is None or recompute is None:
         return

@@ -1,6 +1,6 @@
 """A fine-tuning run from a recipe: traces to rows to weights to manifest.
 
-Knows where traces come from and what the manifest says. Refuses to know the loss, the schedule and TRL: ``sft`` does.
+Knows where rows come from and what the manifest says. Refuses to know the loss, the schedule and TRL: ``sft`` does.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from s1kit.curate.rows import build_rows, check_row
+from s1kit.curate.trainset import FILE, made_with, read_rows
 from s1kit.errors import UserError
-from s1kit.formats import load_format
+from s1kit.formats import ResolvedFormat, load_format
 from s1kit.nano.shipped import resolve_model
 from s1kit.nano.traces import load as nano_traces
 from s1kit.store.manifest import environment
 from s1kit.tokenizer import Tokenizer
-from s1kit.train.rows import RowError, build_rows
 from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune
-from s1kit.types import Question, Record, Trace, canonical_json, sha256_hex
+from s1kit.types import Question, Record, Trace, TrainRow, canonical_json, sha256_hex
 
 
 class TrainConfig(Record):
@@ -31,8 +32,10 @@ class TrainConfig(Record):
     """Folder; ``nano-base`` ships with s1kit."""
     out: str = "nano-runs/s1"
     data: str = "nano_traces"
-    """The nano teacher's traces, or a JSONL file with ``question`` (or text), ``thinking`` and ``answer``."""
+    """The nano teacher's traces; a JSONL file with ``question`` (or text), ``thinking`` and ``answer``; or a training
+    set of ``s1 curate``: its folder, or its ``train.parquet``."""
     size: Annotated[int, Field(strict=True, gt=0)] = 1000
+    """Rows to take at most. A training set was selected already: it is taken whole, whatever ``size`` says."""
     data_seed: int = 1
     format: str = "s1"
     max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
@@ -54,16 +57,18 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     if not Path(base).is_dir():
         raise UserError(f"no model folder {base}\nhint: nano-base, or the folder of a downloaded model")
     form = load_format(config.format).resolve(Tokenizer.load(base))
-    try:
-        rows = build_rows(_pairs(config), form, max_tokens=config.max_tokens)
-    except RowError as error:
-        raise UserError(str(error)) from error
+    trainset = _trainset(config.data)
+    if trainset is None:
+        rows, tokenizer = build_rows(_pairs(config), form, max_tokens=config.max_tokens), form.tokenizer.hash
+    else:
+        rows, tokenizer = _built(trainset, form, config.max_tokens)
     shared = {"epochs", "batch_size", "accumulate", "learning_rate", "warmup", "weight_decay", "seed"}
     done = finetune(SftConfig(base=Path(base), out=Path(config.out), **config.model_dump(include=shared)), rows, tell)
     facts: dict[str, Any] = {
         "kind": "sft",
         "command": "s1 " + " ".join(sys.argv[1:]),
         "recipe": config.model_dump(mode="json"),
+        "data_tokenizer": tokenizer,
         "data_sha256": sha256_hex(canonical_json([row.model_dump(mode="json") for row in rows])),
         "rows": done.rows,
         "tokens_per_epoch": done.tokens,
@@ -75,15 +80,54 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     return done
 
 
+def _trainset(data: str) -> Path | None:
+    """The file of a training set, or None where ``data`` is something else."""
+    path = Path(data)
+    if data != "nano_traces" and path.is_dir():
+        if not (path / FILE).is_file():
+            raise UserError(f"no {FILE} in {path}\nhint: `s1 curate` writes one into each folder of trainsets/")
+        return path / FILE
+    return path if path.suffix == ".parquet" and path.is_file() else None
+
+
+def _built(path: Path, form: ResolvedFormat, max_tokens: int | None) -> tuple[list[TrainRow], str]:
+    """The rows of a training set as they are, and the tokenizer that made them (``unknown`` where nobody says).
+
+    Rows of another format or tokenizer would train on other ids than they mean, so they are refused.
+    """
+    rows = list(read_rows(path))
+    made, name = made_with(path)
+    if made is not None and made != form.tokenizer.hash:
+        raise UserError(
+            f"{path} was made with the tokenizer {name} ({made}), the base model has {form.tokenizer.hash}\n"
+            "hint: make the training set again with the tokenizer and chat template of the base model"
+        )
+    for row in rows:
+        if row.format != form.spec.name:
+            raise UserError(
+                f"{path}: row {row.id} has format {row.format}, the recipe says {form.spec.name}\n"
+                f"hint: format: {row.format}"
+            )
+        if not all(0 <= token < form.tokenizer.vocab_size for token in row.input_ids):
+            raise UserError(f"{path}: row {row.id} holds ids that the base model's tokenizer does not have")
+        if max_tokens is not None and row.n_tokens > max_tokens:
+            raise UserError(
+                f"{path}: row {row.id} has {row.n_tokens} tokens, max_tokens is {max_tokens}; nothing is truncated"
+            )
+        check_row(row, form)
+    return rows, made or "unknown"
+
+
 def _pairs(config: TrainConfig) -> list[tuple[Question, Trace]]:
     if config.data == "nano_traces":
         return nano_traces(config.size, config.data_seed)
     path = Path(config.data)
     if not path.is_file():
         raise UserError(
-            f"no training data {path}\nhint: nano_traces, or a JSONL file with question, thinking and answer"
+            f"no training data {path}\n"
+            "hint: nano_traces, a JSONL file with question, thinking and answer, or a training set"
         )
-    lines = path.read_text(encoding="utf-8").splitlines()[: config.size]
+    lines = path.read_text(encoding="utf-8").split("\n")[: config.size]  # splitlines would cut rows at U+2028
     return [_pair(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 
 

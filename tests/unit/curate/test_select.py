@@ -77,7 +77,8 @@ def test_preselected_rows_come_first_and_stay_in_the_pools_of_the_notebook_only(
 def test_a_preselected_row_may_have_been_solved_and_be_no_candidate_any_more() -> None:
     solved = Candidate("solved", "geometry", 3)
     drawn = select(POOL, "paper", 5, preselected=[solved])
-    assert drawn[0].question_id == "solved" and drawn[0].how == "preselected"
+    assert drawn[0].question_id == "solved"
+    assert drawn[0].how == "preselected"
     assert {d.how for d in drawn[1:]} == {"drawn"}
 
 

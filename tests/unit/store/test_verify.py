@@ -14,10 +14,11 @@ import pytest
 from s1kit.errors import UserError
 from s1kit.policies import BudgetForcing
 from s1kit.store.files import sha256_file
+from s1kit.store.findings import Finding, passed
 from s1kit.store.rows import GENERATIONS, QUESTIONS
 from s1kit.store.rules import ROW_RULES, Terms
 from s1kit.store.run import RunDir
-from s1kit.store.verify import Finding, passed, verify
+from s1kit.store.verify import verify
 from s1kit.types import Segment
 from unit.store.samples import decode, finished, plans, questions, real_rows, scripted, small_row
 from unit.store.test_run import grade

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from s1kit.curate.rows import build_rows
 from s1kit.engines.open import open_engine
 from s1kit.errors import UserError
 from s1kit.formats import BUILT_IN, ResolvedFormat
@@ -16,7 +17,6 @@ from s1kit.nano import traces
 from s1kit.nano.shipped import resolve_model
 from s1kit.tokenizer import Tokenizer
 from s1kit.train.recipe import TrainConfig, run
-from s1kit.train.rows import build_rows
 from s1kit.train.sft import SftConfig, finetune
 from s1kit.types import TrainRow
 

@@ -1,0 +1,1 @@
+"""Model calls: ``call`` says what one is, ``answering`` pays for each once; ``endpoint`` and ``local`` answer them."""
