@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from s1kit.curate.recipe import CurateConfig
 from s1kit.errors import UserError
 from s1kit.policies import BudgetForcing, Count, Policy, Sampling, policy_id
+from s1kit.train.recipe import TrainConfig
 from s1kit.types import Record, Role, canonical_json, sha256_hex
 
 Positive = Annotated[int, Field(strict=True, gt=0)]
@@ -127,7 +129,13 @@ class SweepConfig(RunConfig):
         return list(range(self.every, last + 1, self.every))
 
 
-VERBS: dict[str, type[RunConfig]] = {"eval": EvalConfig, "sweep": SweepConfig}
+VERBS: dict[str, type[Record]] = {
+    "eval": EvalConfig,
+    "sweep": SweepConfig,
+    "curate": CurateConfig,
+    "train": TrainConfig,
+}
+"""What a recipe of each verb is."""
 
 
 def _with(policy: BudgetForcing, **changes: Any) -> BudgetForcing:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from s1kit.config import ConfigError, EvalConfig, SweepConfig, config_hash, load
-from s1kit.nano.demo import DEMO
-from s1kit.policies import BudgetForcing
+from s1kit.config import VERBS, ConfigError, EvalConfig, SweepConfig, config_hash, load
+from s1kit.curate.recipe import CurateConfig
+from s1kit.nano.demo import CURATION, DEMO
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -89,19 +89,17 @@ def test_every_probes_up_to_the_largest_budget() -> None:
 def test_the_shipped_recipe_is_the_demo() -> None:
     config, _ = load(SweepConfig, RECIPES / "nano-sweep.yaml")
     assert config == SweepConfig.model_validate({**DEMO, "limit": 200})
+    curation, _ = load(CurateConfig, RECIPES / "nano-curate.yaml")
+    assert curation == CurateConfig.model_validate(CURATION)
 
 
 @pytest.mark.parametrize("file", sorted(RECIPES.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_recipe_says_its_command_and_loads(file: Path) -> None:
     command = next(line for line in file.read_text().splitlines() if line.startswith("#   s1 "))
     verb = command.split()[2]
-    if verb == "train":
-        from s1kit.train.recipe import TrainConfig
-
-        load(TrainConfig, file)
-        return
-    config, _ = load({"sweep": SweepConfig, "eval": EvalConfig}[verb], file)
-    assert config.max_answer if isinstance(config, SweepConfig) else isinstance(config.policies[0], BudgetForcing)
+    config, settings = load(VERBS[verb], file)
+    assert any(s.origin == str(file) for s in settings), "a recipe that says nothing"
+    assert type(config) is VERBS[verb]
 
 
 def test_there_are_recipes() -> None:

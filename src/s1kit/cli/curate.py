@@ -44,6 +44,9 @@ app = typer.Typer(
 
 Recipe = Annotated[Path, typer.Argument(help="Recipe (YAML), for example recipes/nano-curate.yaml.")]
 Out = Annotated[str | None, typer.Option(help="Where curations go.")]
+Data = Annotated[str | None, typer.Option(help="Folder that the recipe's relative paths start from.")]
+Given = dict[str, Any]
+"""Flags as config values; None: not given."""
 Settings = Annotated[bool, typer.Option("--settings", help="Print every setting and where it came from.")]
 
 
@@ -55,6 +58,7 @@ def run(
     ] = None,
     sets: o.Sets = None,
     out: Out = None,
+    data: Data = None,
     settings: Settings = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only the steps that call no model, and how many calls would follow.")
@@ -66,19 +70,19 @@ def run(
 ) -> None:
     """All of it: pool, filters, selection, training set, report. Started again, it goes on where it stopped."""
     if explain is not None:
-        _explain(recipe, explain, sets, out, as_json)
+        _explain(recipe, explain, sets, {"out": out, "data": data}, as_json)
         return
-    config = _load(recipe, sets, out, settings)
+    config = _load(recipe, sets, {"out": out, "data": data}, settings)
     if retry_failed:
         _forget_failed(config)
-    folder = _run(config, "free" if dry_run else "build")
+    folder = run_config(config, "free" if dry_run else "build")
     if dry_run:
         _tell_calls(config, folder, as_json)
         return
     from s1kit.report.curation import build_curation_report
 
     page = build_curation_report(folder.path)
-    _show(folder.path, as_json)
+    show_funnel(folder.path, as_json)
     say(f"the page: {page}")
     if not as_json:
         print(folder.path)
@@ -90,6 +94,7 @@ def pool(
     check: Annotated[str | None, typer.Option(help="Hold a source's declaration against the hub.")] = None,
     sets: o.Sets = None,
     out: Out = None,
+    data: Data = None,
     as_json: o.Json = False,
 ) -> None:
     """Read the sources into one pool; or, with --check, verify ids, columns and counts of a source on the hub."""
@@ -98,13 +103,13 @@ def pool(
         return
     if recipe is None:
         fail("which recipe?\nhint: s1 curate pool RECIPE, or s1 curate pool --check SOURCE")
-    _step(recipe, "pool", sets, out, as_json)
+    _step(recipe, "pool", sets, {"out": out, "data": data}, as_json)
 
 
 @app.command("filter")
-def filter_(recipe: Recipe, sets: o.Sets = None, out: Out = None, as_json: o.Json = False) -> None:
+def filter_(recipe: Recipe, sets: o.Sets = None, out: Out = None, data: Data = None, as_json: o.Json = False) -> None:
     """Everything before the selection: quality, duplicates, decontamination, traces, domains, difficulty."""
-    _step(recipe, "filter", sets, out, as_json)
+    _step(recipe, "filter", sets, {"out": out, "data": data}, as_json)
 
 
 @app.command("select")
@@ -115,17 +120,18 @@ def select(
     seed: Annotated[int | None, typer.Option(help="Of the draw.")] = None,
     sets: o.Sets = None,
     out: Out = None,
+    data: Data = None,
     as_json: o.Json = False,
 ) -> None:
     """Draw the selection (another rule, size or seed makes another one beside it)."""
     wanted = {"select.rule": rule, "select.size": size, "select.seed": seed}
-    _step(recipe, "select", sets, out, as_json, wanted)
+    _step(recipe, "select", sets, {"out": out, "data": data, **wanted}, as_json)
 
 
 @app.command("build")
-def build(recipe: Recipe, sets: o.Sets = None, out: Out = None, as_json: o.Json = False) -> None:
+def build(recipe: Recipe, sets: o.Sets = None, out: Out = None, data: Data = None, as_json: o.Json = False) -> None:
     """The training set, its exports, length audit and card."""
-    _step(recipe, "build", sets, out, as_json)
+    _step(recipe, "build", sets, {"out": out, "data": data}, as_json)
 
 
 @app.command("trace")
@@ -138,11 +144,12 @@ def trace(
     judged: Annotated[bool, typer.Option("--judged", help="Ask the recipe's judge where no rule decides.")] = False,
     sets: o.Sets = None,
     out: Out = None,
+    data: Data = None,
     as_json: o.Json = False,
 ) -> None:
     """The teacher's traces: of a recipe's pool, or, with --teacher, once more for a selection that is there."""
     if teacher is None:
-        _step(recipe, "trace", sets, out, as_json)
+        _step(recipe, "trace", sets, {"out": out, "data": data}, as_json)
         return
     from s1kit.curate.again import reteach
 
@@ -185,24 +192,23 @@ def show(curation: Annotated[Path, typer.Argument(help="The folder of a curation
     """The funnel of a curation, its domains, verdicts and cost; and the page, written anew."""
     from s1kit.report.curation import build_curation_report
 
-    _show(curation, as_json)
+    show_funnel(curation, as_json)
     say(f"the page: {build_curation_report(curation)}")
 
 
-def _load(
-    recipe: Path, sets: list[str] | None, out: str | None, settings: bool = False, more: dict[str, Any] | None = None
-) -> CurateConfig:
+def _load(recipe: Path, sets: list[str] | None, given: Given, settings: bool = False) -> CurateConfig:
     from s1kit.cli.running import explain as show_settings
     from s1kit.config import load
     from s1kit.curate.recipe import CurateConfig
 
-    config, origins = load(CurateConfig, recipe, {"out": out, **(more or {})}, tuple(sets or ()))
+    config, origins = load(CurateConfig, recipe, given, tuple(sets or ()))
     if settings:
         show_settings(origins)
     return config
 
 
-def _run(config: CurateConfig, until: str) -> Folder:
+def run_config(config: CurateConfig, until: str) -> Folder:
+    """The pipeline up to ``until``, told on stderr; Ctrl-C leaves with 130."""
     import sys
 
     from s1kit.cli.console import INTERRUPTED
@@ -218,22 +224,20 @@ def _run(config: CurateConfig, until: str) -> Folder:
         raise SystemExit(INTERRUPTED) from None
 
 
-def _step(
-    recipe: Path, until: str, sets: list[str] | None, out: str | None, as_json: bool, more: dict[str, Any] | None = None
-) -> None:
-    folder = _run(_load(recipe, sets, out, more=more), until)
+def _step(recipe: Path, until: str, sets: list[str] | None, given: Given, as_json: bool) -> None:
+    folder = run_config(_load(recipe, sets, given), until)
     if as_json:
         print_json({"path": str(folder.path), "steps": list(folder.steps())})
     else:
         print(folder.path)
 
 
-def _explain(recipe: Path, question: str, sets: list[str] | None, out: str | None, as_json: bool) -> None:
+def _explain(recipe: Path, question: str, sets: list[str] | None, given: Given, as_json: bool) -> None:
     from s1kit.curate.life import explain
     from s1kit.curate.pipeline import where
     from s1kit.report.curation_terminal import life_lines
 
-    path = recipe if recipe.is_dir() else where(_load(recipe, sets, out))
+    path = recipe if recipe.is_dir() else where(_load(recipe, sets, given))
     life = explain(path, question)
     if as_json:
         print_json(life.model_dump(mode="json"))
@@ -242,7 +246,8 @@ def _explain(recipe: Path, question: str, sets: list[str] | None, out: str | Non
         data_console().print(line)
 
 
-def _show(path: Path, as_json: bool) -> None:
+def show_funnel(path: Path, as_json: bool) -> None:
+    """The funnel on stdout."""
     from s1kit.curate.funnel import measure
     from s1kit.report.curation_terminal import funnel_table
 

@@ -20,8 +20,10 @@ def demo(
     questions: Annotated[int, typer.Option(help="How many questions of nano_mixed.")] = 200,
     out: Annotated[str, typer.Option(help="Where run directories go.")] = "runs",
     slots: Annotated[int, typer.Option(help="Rows that run at once.")] = 64,
+    curation: Annotated[bool, typer.Option(help="Show too where a training set comes from.")] = True,
 ) -> None:
-    """The paper in miniature: accuracy against thinking tokens, cut at seven budgets and extended by "Wait"."""
+    """The paper in miniature: accuracy against thinking tokens, cut at seven budgets and extended by "Wait"; then its
+    other half, from a pool of questions to a training set."""
     import time
 
     from s1kit.cli.console import hint, say
@@ -39,14 +41,34 @@ def demo(
     assert run is not None
     opened = RunDir.open(run.path)
     page = build_report(opened, None, decode=decoder_of(opened))
-    say(f"\n{time.monotonic() - began:.0f} s on this machine. The page: {page}")
+    say(f"\nThe page: {page}")
+    curated = _curate(out) if curation else None
+    say(f"\n{time.monotonic() - began:.0f} s on this machine.")
     for text in (
         's1 ask "How many r in raspberry?" --wait 1   watch a forced "Wait" (black on yellow)',
         f"s1 runs verify {run.path}   derive every number again",
+        *([f"s1 curate {curated} --explain '#5'   one question's whole life"] if curated else []),
         f's1 query "select label, accuracy, thinking_mean from points" --root {out}',
         "s1 sweep --benchmark yours.jsonl --model your/model --format qwen3 --budgets 512,2048,8192 --extensions 1,2",
     ):
         hint(text)
+
+
+def _curate(out: str) -> Path:
+    """The nano curation, told as it goes; its folder."""
+    from s1kit.cli import curate
+    from s1kit.cli.console import say
+    from s1kit.config import load
+    from s1kit.curate.recipe import CurateConfig
+    from s1kit.nano.demo import CURATION
+    from s1kit.report.curation import build_curation_report
+
+    say("\nAnd where such a training set comes from: 1,200 questions with planted faults, filtered down to 100.")
+    config, _ = load(CurateConfig, None, {**CURATION, "out": out})
+    folder = curate.run_config(config, "build")
+    curate.show_funnel(folder.path, as_json=False)
+    say(f"The page: {build_curation_report(folder.path)}")
+    return folder.path
 
 
 @app.command("questions")

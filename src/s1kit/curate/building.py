@@ -24,7 +24,6 @@ from s1kit.curate.row import batches
 from s1kit.curate.trainset import TrainSet, TrainSetError, read_rows, write_trainset
 from s1kit.curate.work import Work
 from s1kit.formats import ResolvedFormat, load_format
-from s1kit.nano.shipped import resolve_model
 from s1kit.store.files import write_atomic
 from s1kit.store.rows import read_traces
 from s1kit.tokenizer import Tokenizer
@@ -47,9 +46,9 @@ class Built(Record):
     teachers: tuple[str, ...]
 
 
-def resolve(config: TrainSetConfig) -> ResolvedFormat:
+def resolve(config: CurateConfig) -> ResolvedFormat:
     """The format of the rows, with the tokenizer they are written with. Raises FormatError or TokenizerError."""
-    return load_format(config.format).resolve(Tokenizer.load(resolve_model(config.model)))
+    return load_format(config.train.format).resolve(Tokenizer.load(config.folder(config.train.model)))
 
 
 def label(selection: str, config: TrainSetConfig) -> str:
@@ -77,7 +76,7 @@ def write(
     path: Path, folder: Folder, selection: str, config: CurateConfig, traces: Path, grades: Sequence[Grade]
 ) -> Built:
     """Everything of one training set, the record last. ``traces`` may be of another teacher than the curation's."""
-    form = resolve(config.train)
+    form = resolve(config)
     wanted = config.train.condition
     condition: Condition | None = None if wanted == "none" else wanted
     ids = Selection.model_validate_json((folder.selections / selection / "selection.json").read_bytes()).ids

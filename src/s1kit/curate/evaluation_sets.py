@@ -15,29 +15,29 @@ from s1kit.errors import UserError
 from s1kit.types import Question
 
 
-def load_evaluations(named: dict[str, str]) -> dict[str, list[tuple[str, str]]]:
+def load_evaluations(named: dict[str, str], data: str | None = None) -> dict[str, list[tuple[str, str]]]:
     """Name -> items. A value is ``nano_mixed`` and so on, a known source (from the hub), or a file.
 
-    ``key:path`` reads a file in the format of the source ``key``. Choices count as text of the question: what is leaked
-    is often the options. Raises UserError for what cannot be read or is empty.
+    ``key:path`` reads a file in the format of the source ``key``; relative paths start from ``data``. Choices count as
+    text of the question: what is leaked is often the options. Raises UserError for what cannot be read or is empty.
     """
     found = {}
     for name, value in named.items():
-        items = {q.id: q.prompt() for q in _questions(value)}
+        items = {q.id: q.prompt() for q in _questions(value, Path(data or "."))}
         if not items:
             raise UserError(f"evaluation set {name} ({value}) has no questions")
         found[name] = list(items.items())
     return found
 
 
-def _questions(value: str) -> list[Question]:
+def _questions(value: str, data: Path) -> list[Question]:
     if value in NANO:
         return load(value)
     key, colon, path = value.partition(":")
-    if key in SOURCES and (colon or not Path(value).exists()):
-        reads = read_source(SOURCES[key], path or None)
-    elif Path(value).exists():
-        reads = read_mapped(Mapping(), value)
+    if key in SOURCES and (colon or not (data / value).exists()):
+        reads = read_source(SOURCES[key], data / path if path else None)
+    elif (data / value).exists():
+        reads = read_mapped(Mapping(), data / value)
     else:
         raise UserError(
             f"evaluation set {value!r} is neither a known set nor a file\n"

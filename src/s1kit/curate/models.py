@@ -11,7 +11,6 @@ from s1kit.curate.nano_teacher import NanoTeacher
 from s1kit.curate.recipe import CurateConfig, LocalConfig, ModelConfig
 from s1kit.errors import UserError
 from s1kit.nano.pool import SOURCE, by_text
-from s1kit.nano.shipped import resolve_model
 
 
 def open_caller(config: ModelConfig, curation: CurateConfig) -> Caller:
@@ -33,22 +32,20 @@ def open_caller(config: ModelConfig, curation: CurateConfig) -> Caller:
         if not pools:
             raise UserError(f"the nano teacher knows the questions of {SOURCE} only\nhint: add `source: {SOURCE}`")
         return NanoTeacher({k: v for pool in pools for k, v in pool.items()}, seed=config.seed, fails=config.fails)
-    return _local(config)
+    return _local(config, curation.folder(config.model))
 
 
 NANO_POOL_SIZE = 1200
 """Rows of a nano pool whose ``limit`` is not given."""
 
 
-def _local(config: LocalConfig) -> Caller:
+def _local(config: LocalConfig, folder: str) -> Caller:
     from s1kit.curate.calls.local import LocalCaller
     from s1kit.engines.open import open_engine
     from s1kit.formats import load_format
     from s1kit.policies import BudgetForcing, Unforced
 
-    engine, tokenizer = open_engine(
-        "hf", resolve_model(config.model), slots=config.slots, dtype=config.dtype, device=config.device
-    )
+    engine, tokenizer = open_engine("hf", folder, slots=config.slots, dtype=config.dtype, device=config.device)
     form = load_format(config.format).resolve(tokenizer)
     policy = (
         Unforced(max_tokens=config.max_answer)

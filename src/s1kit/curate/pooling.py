@@ -31,7 +31,8 @@ def read_pool(config: CurateConfig, path: Path, say: Say) -> Iterator[Decision]:
     with parquet_sink(path, POOL, BATCH) as add:
         number = 0
         for source in config.sources:
-            for read in reads(source, skip=say if config.skip_unreachable else None):
+            place = None if source.path is None else config.file(source.path)
+            for read in reads(source, place, skip=say if config.skip_unreachable else None):
                 if read.question is not None:
                     add({"row": number, **question_row(read.question)})
                 yield Decision(
@@ -46,11 +47,11 @@ def read_pool(config: CurateConfig, path: Path, say: Say) -> Iterator[Decision]:
                 number += 1
 
 
-def reads(config: SourceConfig, skip: Say | None = None) -> Iterator[Read]:
+def reads(config: SourceConfig, path: Path | None, skip: Say | None = None) -> Iterator[Read]:
     """The rows of one source. ``skip`` is told of a hub that does not answer, which is an error where it is None."""
     taken = 0
     try:
-        for read in _reads(config):
+        for read in _reads(config, path):
             if config.limit is not None and taken >= config.limit:
                 return
             taken += 1
@@ -61,7 +62,7 @@ def reads(config: SourceConfig, skip: Say | None = None) -> Iterator[Read]:
         skip(f"skipped source {config.source}, after {taken} rows: {error}")
 
 
-def _reads(config: SourceConfig) -> Iterator[Read]:
+def _reads(config: SourceConfig, path: Path | None) -> Iterator[Read]:
     if config.source == nano_pool.SOURCE:
         for question, where in nano_pool.read(config.limit or NANO_POOL_SIZE, config.seed):
             reason = "" if question is not None else "empty_question"
@@ -73,10 +74,10 @@ def _reads(config: SourceConfig) -> Iterator[Read]:
                 f"source {source.key} is an evaluation set and never part of a pool\n"
                 f"hint: name it under decontaminate.evaluations"
             )
-        yield from read_source(source, config.path)
+        yield from read_source(source, path)
     else:
-        assert config.path is not None, "the recipe was checked"
-        yield from read_mapped(config.mapping or Mapping(), config.path)
+        assert path is not None, "the recipe was checked"
+        yield from read_mapped(config.mapping or Mapping(), path)
 
 
 def _named(read: Read, config: SourceConfig) -> Read:

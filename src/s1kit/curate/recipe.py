@@ -6,11 +6,13 @@ file is opened here.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from s1kit.curate.mapping import Mapping
+from s1kit.nano.shipped import SHIPPED, resolve_model
 from s1kit.types import Record
 
 Positive = Annotated[int, Field(strict=True, gt=0)]
@@ -132,6 +134,8 @@ class TraceConfig(Record):
     teacher: ModelConfig | None = None
     file: str | None = None
     """Traces that are there already: JSONL or Parquet with question (or question_id), thinking and answer."""
+    meta: str | None = None
+    """The sources' own worked solutions as traces: the column kept in ``Question.meta``, usually ``solution``."""
     tokenizer: str = "nano"
     """Folder whose tokenizer counts the trace's length; nano ships with s1kit."""
     judged: bool = False
@@ -139,8 +143,8 @@ class TraceConfig(Record):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if self.teacher is not None and self.file is not None:
-            raise ValueError("traces come from `teacher` or from `file`, not from both")
+        if sum(origin is not None for origin in (self.teacher, self.file, self.meta)) > 1:
+            raise ValueError("traces come from one of `teacher`, `file` and `meta`")
         return self
 
 
@@ -239,9 +243,20 @@ class CurateConfig(Record):
     comparisons: tuple[SelectConfig, ...] = ()
     """Further selections from the same rows: random, diverse, longest, full (paper, Table 2)."""
     train: TrainSetConfig = TrainSetConfig()
+    data: str | None = None
+    """Folder that relative paths of files start from; None: the current one."""
     out: str = "runs"
     cache: str | None = None
     """Where model calls are kept; None: calls.sqlite in ``out``, shared by every curation there."""
+
+    def file(self, path: str) -> Path:
+        """Where a file of the recipe is."""
+        return Path(self.data or ".") / path
+
+    def folder(self, model: str) -> str:
+        """Folder of a model or tokenizer: one that ships, one below ``data``, or the name as it is (a hub id)."""
+        place = self.file(model)
+        return str(place) if model not in SHIPPED and place.is_dir() else resolve_model(model)
 
     @model_validator(mode="after")
     def _steps_in_order(self) -> Self:
@@ -249,8 +264,8 @@ class CurateConfig(Record):
             raise ValueError("sources is empty: name at least one")
         if len(set(self.steps)) < len(self.steps):
             raise ValueError(f"a step is there twice: {', '.join(self.steps)}")
-        if "trace" in self.steps and self.trace.teacher is None and self.trace.file is None:
-            raise ValueError("the step trace needs trace.teacher (a model) or trace.file")
+        if "trace" in self.steps and not (self.trace.teacher or self.trace.file or self.trace.meta):
+            raise ValueError("the step trace needs trace.teacher (a model), trace.file or trace.meta")
         if "difficulty" in self.steps and not self.difficulty.solvers:
             raise ValueError("the step difficulty needs difficulty.solvers; leave the step out to keep what they solve")
         if "decontaminate" in self.steps and not self.decontaminate.evaluations:
@@ -262,7 +277,7 @@ class CurateConfig(Record):
 
 
 NON_OUTPUT = frozenset(
-    {"out", "cache", "select", "comparisons", "train"}
+    {"data", "out", "cache", "select", "comparisons", "train"}
     | {
         f"{model}.{key}"
         for model in ("trace.teacher", "domain.model", "difficulty.judge")

@@ -15,7 +15,6 @@ from s1kit.curate.recipe import ModelConfig
 from s1kit.curate.row import batches
 from s1kit.curate.trainset import TrainSetError
 from s1kit.curate.work import Work
-from s1kit.nano.shipped import resolve_model
 from s1kit.store.rows import GRADES, SMALL_ROWS, TRACES, read_records, read_traces, trace_row, write_parquet
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Grade, Question, Record, Selection, sha256_hex
@@ -48,7 +47,7 @@ def reteach(work: Work, selection: str, teacher: ModelConfig, judged: bool) -> T
     path = folder.trainsets / f"{label(selection, work.config.train)}-by-{slug}"
     path.mkdir(parents=True, exist_ok=True)
     traces, grades = path / "traces.parquet", path / "trace_grades.parquet"
-    tokenizer = Tokenizer.load(resolve_model(work.config.trace.tokenizer))
+    tokenizer = Tokenizer.load(work.config.folder(work.config.trace.tokenizer))
 
     def questions() -> Iterator[Question]:
         alive = folder.alive([step for step in folder.steps() if step != "difficulty"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from s1kit.curate import decontaminate as contamination
@@ -19,10 +18,9 @@ from s1kit.curate.contamination_report import Report, report
 from s1kit.curate.decontaminate import Mode, rule_for
 from s1kit.curate.duplicates import Exact
 from s1kit.curate.evaluation_sets import load_evaluations
-from s1kit.curate.recipe import DecontaminateConfig
+from s1kit.curate.recipe import CurateConfig
 from s1kit.curate.row import Row
 from s1kit.curate.work import Work, until_read
-from s1kit.nano.shipped import resolve_model
 from s1kit.store.files import write_atomic
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Decision, Filed, Question
@@ -55,13 +53,12 @@ def step_duplicates(work: Work) -> Iterator[Decision]:
 
 def step_decontaminate(work: Work) -> Iterator[Decision]:
     """Questions that are in an evaluation set, by the recipe's rule; both rules are reported."""
-    config = work.config.decontaminate
-    found, evaluations = compare_both(config, work.questions)
+    found, evaluations = compare_both(work.config, work.questions)
     told = report(found, work.questions, evaluations)
     write_atomic(work.folder.contamination, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     common = list(found["coverage"].boilerplate)
     write_atomic(work.folder.boilerplate, json.dumps(common, indent=1, ensure_ascii=False) + "\n")
-    yield from contamination.decide(chain.from_iterable(work.rows()), found[config.mode])
+    yield from contamination.decide(chain.from_iterable(work.rows()), found[work.config.decontaminate.mode])
 
 
 def compare_selected(work: Work, questions: Iterable[Question]) -> dict[str, Any]:
@@ -74,19 +71,21 @@ def compare_selected(work: Work, questions: Iterable[Question]) -> dict[str, Any
         return Report(questions=len(chosen), evaluations={}, modes={}).model_dump(mode="json")
     path = work.folder.boilerplate
     stop = tuple(json.loads(path.read_bytes())) if path.exists() else None
-    found, evaluations = compare_both(work.config.decontaminate, lambda: iter(chosen), stop)
+    found, evaluations = compare_both(work.config, lambda: iter(chosen), stop)
     return report(found, lambda: iter(chosen), evaluations)
 
 
 def step_trace(work: Work) -> Iterator[Decision]:
     """The teacher's traces, from a model or a file, counted and graded; what cannot be learned from is dropped."""
     config = work.config.trace
-    tokenizer = Tokenizer.load(resolve_model(config.tokenizer))
+    tokenizer = Tokenizer.load(work.config.folder(config.tokenizer))
     if config.teacher is not None:
         traces = teaching.traces_by_model(work, config.teacher, work.questions, work.size(), tokenizer)
+    elif config.file is not None:
+        traces = teaching.traces_of_file(work.config.file(config.file), work.questions(), tokenizer)
     else:
-        assert config.file is not None, "the recipe was checked"
-        traces = teaching.traces_of_file(Path(config.file), work.questions(), tokenizer)
+        assert config.meta is not None, "the recipe was checked"
+        traces = teaching.traces_of_sources(config.meta, work.questions(), tokenizer)
     work.folder.write_traces(traces)
     work.folder.write_grades(teaching.grade(work, work.questions(), work.folder.read_traces(), config.judged))
     yield from teaching.decide(chain.from_iterable(work.rows()), work.folder.read_traces(), work.step)
@@ -127,10 +126,11 @@ def _filed(work: Work) -> Iterator[Filed]:
 
 
 def compare_both(
-    config: DecontaminateConfig, questions: Callable[[], Iterable[Question]], stop: tuple[str, ...] | None = None
+    curation: CurateConfig, questions: Callable[[], Iterable[Question]], stop: tuple[str, ...] | None = None
 ) -> tuple[dict[Mode, contamination.Contamination], dict[str, list[tuple[str, str]]]]:
     """The comparison by both rules, and the evaluation sets. ``stop``: boilerplate that is known already."""
-    evaluations = load_evaluations(config.evaluations)
+    config = curation.decontaminate
+    evaluations = load_evaluations(config.evaluations, curation.data)
     found: dict[Mode, contamination.Contamination] = {}
     for mode in MODES:
         rule = rule_for(

@@ -20,6 +20,8 @@ from s1kit.tokenizer import Tokenizer
 from s1kit.types import Decision, Grade, Question, Trace, question_id
 
 GRADED_AT_ONCE = 2048
+MISSING = "missing"
+"""How a trace ended that a file or a source should hold and does not."""
 
 
 def ask_for(question: Question) -> Ask:
@@ -76,12 +78,32 @@ def traces_of_file(path: Path, questions: Iterable[Question], tokenizer: Tokeniz
     for question in questions:
         found = there.get(question.id)
         if found is None:
-            yield Trace(
-                question_id=question.id, teacher=path.name, thinking="", answer="", error=f"{path.name} has none"
-            )
+            yield _missing(question, path.name, f"{path.name} has none")
         else:
             count = len(tokenizer.encode(found.thinking))
             yield found.model_copy(update={"thinking_tokens": count, "tokenizer": tokenizer.name})
+
+
+def traces_of_sources(key: str, questions: Iterable[Question], tokenizer: Tokenizer) -> Iterator[Trace]:
+    """The sources' own worked solutions (``Question.meta[key]``) with the reference as the answer."""
+    for question in questions:
+        text = question.meta.get(key)
+        thinking = text.strip() if isinstance(text, str) else ""
+        if not thinking or not question.answer:
+            yield _missing(question, f"source {key}", f"the source has no {key if not thinking else 'answer'}")
+            continue
+        yield Trace(
+            question_id=question.id,
+            teacher=f"source {key}",
+            thinking=thinking,
+            answer=question.answer,
+            thinking_tokens=len(tokenizer.encode(thinking)),
+            tokenizer=tokenizer.name,
+        )
+
+
+def _missing(question: Question, teacher: str, why: str) -> Trace:
+    return Trace(question_id=question.id, teacher=teacher, thinking="", answer="", finish=MISSING, error=why)
 
 
 def judge_rest(work: Work, answers: list[Answered], ruled: list[Ruled]) -> list[Ruled]:
@@ -117,6 +139,8 @@ def decide(rows: Iterable[Row], traces: Iterable[Trace], step: str) -> Iterator[
 
 def fault(trace: Trace) -> str | None:
     """Why a trace cannot be learned from; None where it can."""
+    if trace.finish == MISSING:
+        return "no_trace"
     if trace.error is not None:
         return "api_error"
     if trace.finish in ("length", "cutoff", "context"):

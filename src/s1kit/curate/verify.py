@@ -32,7 +32,6 @@ from s1kit.curate.stages import FILING, compare_both, file_decision
 from s1kit.curate.trainset import FILE, read_rows
 from s1kit.errors import UserError
 from s1kit.formats import load_format
-from s1kit.nano.shipped import resolve_model
 from s1kit.store.difference import config_hash
 from s1kit.store.errors import StoreError
 from s1kit.store.files import sha256_file
@@ -152,7 +151,7 @@ def _again(folder: Folder, config: CurateConfig, step: str, done: list[str]) -> 
     if step == "decontaminate":
         with suppress(UserError):  # the evaluation sets may have been elsewhere
             questions = partial(folder.questions, folder.alive(done))
-            both, _ = compare_both(config.decontaminate, questions)
+            both, _ = compare_both(config, questions)
             return contamination.decide(rows(), both[config.decontaminate.mode])
     if step == "trace":
         return teaching.decide(rows(), folder.read_traces(), step)
@@ -189,7 +188,7 @@ def _trainsets(folder: Folder, findings: Findings) -> None:
         built = read_built(path)
         if sha256_file(path / FILE) != built.trainset.sha256:
             findings.add("training sets", "error", path.name, f"{FILE} is not what {RECORD} says")
-        tokenizer = Tokenizer.load(resolve_model(config.train.model))
+        tokenizer = Tokenizer.load(config.folder(config.train.model))
         if tokenizer.hash != built.trainset.tokenizer:
             findings.add("training sets", "unverifiable", path.name, "was made with a tokenizer that is not at hand")
             continue

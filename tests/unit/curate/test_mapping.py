@@ -80,7 +80,7 @@ def test_columns_roles_constants_and_what_is_kept() -> None:
         source="schule",
         domain="7",
         licence="cc0",
-        meta={"nr": 3, "solution": "weil b"},
+        meta={"nr": 3, "solution": "weil b", "passage_characters": 9},
     )
 
 

@@ -15,6 +15,7 @@ from s1kit.curate.duplicates import Exact
 from s1kit.curate.fold import folded_words
 from s1kit.curate.near import ThresholdError, matches, near_duplicates
 from s1kit.curate.row import Row
+from s1kit.curate.source_draft import Draft, finish
 from s1kit.types import Question
 
 WORDS = [f"w{i}" for i in range(30)]
@@ -181,3 +182,16 @@ def test_rows_that_change_between_the_readings_are_noticed() -> None:
 def test_a_threshold_that_the_bands_are_not_made_for_is_refused(threshold: float) -> None:
     with pytest.raises(ThresholdError, match=r"it must be 0\.6 to 1\nhint: "):
         near_duplicates(lambda: iter(()), threshold)
+
+
+def test_two_questions_on_one_passage_are_two_questions_and_a_copy_of_one_is_a_copy() -> None:
+    passage = " ".join(f"w{i}" for i in range(200))
+    asked = ["Which of these follows from the third line?", "What does the writer think of the harbour at night?"]
+    drafts = [
+        Draft(text, "A", "choice", ("one thing", "another thing"), passage) for text in (*asked, asked[0] + " So?")
+    ]
+    questions = [finish(draft, "exam") for draft in drafts]
+    rows = [Row(i, q) for i, q in enumerate(questions) if isinstance(q, Question)]
+    assert len(rows) == 3
+    assert jaccard(rows[0].question.text, rows[1].question.text) > 0.9, "as whole texts they are near"
+    assert set(near_duplicates(lambda: iter(rows), 0.8)) == {2}

@@ -136,8 +136,14 @@ class Cache:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-        self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # the change needs the file to itself, and SQLite does not wait for that: whoever opens it next makes it;
+            # without it the cache is as safe, only slower
+            if "locked" not in str(error):
+                raise
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
