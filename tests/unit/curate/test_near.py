@@ -186,9 +186,10 @@ def test_a_threshold_that_the_bands_are_not_made_for_is_refused(threshold: float
 
 def test_two_questions_on_one_passage_are_two_questions_and_a_copy_of_one_is_a_copy() -> None:
     passage = " ".join(f"w{i}" for i in range(200))
-    asked = ["Which of these follows from the third line?", "What does the writer think of the harbour at night?"]
+    asked = [" ".join(f"{side}{i}" for i in range(20)) + "?" for side in ("up", "down")]
     drafts = [
-        Draft(text, "A", "choice", ("one thing", "another thing"), passage) for text in (*asked, asked[0] + " So?")
+        Draft(text, "A", "choice", ("one thing", "another thing"), passage=passage)
+        for text in (*asked, asked[0] + " So?")
     ]
     questions = [finish(draft, "exam") for draft in drafts]
     rows = [Row(i, q) for i, q in enumerate(questions) if isinstance(q, Question)]
