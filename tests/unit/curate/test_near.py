@@ -185,7 +185,7 @@ def test_a_threshold_that_the_bands_are_not_made_for_is_refused(threshold: float
 
 
 def test_two_questions_on_one_passage_are_two_questions_and_a_copy_of_one_is_a_copy() -> None:
-    passage = " ".join(f"w{i}" for i in range(200))
+    passage = " ".join(f"w{i}" for i in range(900))
     asked = [" ".join(f"{side}{i}" for i in range(20)) + "?" for side in ("up", "down")]
     drafts = [
         Draft(text, "A", "choice", ("one thing", "another thing"), passage=passage)
