@@ -13,9 +13,10 @@ from s1kit.curate.judge import judge_messages, read_verdict
 from s1kit.curate.reading import read_rows
 from s1kit.curate.recipe import ModelConfig
 from s1kit.curate.row import Row, batches
-from s1kit.curate.verdicts import Answered, Ruled, as_grade, by_rule, judgeable
+from s1kit.curate.verdicts import WORKERS, Answered, Ruled, as_grade, by_rule, judgeable
 from s1kit.curate.work import Ask, Work, replies, until_read
 from s1kit.errors import UserError
+from s1kit.grading.pool import MathVerifyPool
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Decision, Grade, Question, Trace, question_id
 
@@ -96,7 +97,7 @@ def traces_of_sources(key: str, questions: Iterable[Question], tokenizer: Tokeni
             question_id=question.id,
             teacher=f"source {key}",
             thinking=thinking,
-            answer=question.answer,
+            answer=f"Answer: {question.answer}",
             thinking_tokens=len(tokenizer.encode(thinking)),
             tokenizer=tokenizer.name,
         )
@@ -119,13 +120,14 @@ def judge_rest(work: Work, answers: list[Answered], ruled: list[Ruled]) -> list[
 
 def grade(work: Work, questions: Iterable[Question], traces: Iterable[Trace], judged: bool) -> Iterator[Grade]:
     """The verdict on every trace's answer; questions and traces come in the same order."""
-    for batch in batches(zip(questions, traces, strict=True), GRADED_AT_ONCE):
-        answers = [Answered(question, trace.answer, trace.error) for question, trace in batch]
-        ruled = by_rule(answers)
-        if judged:
-            ruled = judge_rest(work, answers, ruled)
-        for (question, trace), one in zip(batch, ruled, strict=True):
-            yield as_grade(question, trace.teacher, one)
+    with MathVerifyPool(WORKERS) as pool:
+        for batch in batches(zip(questions, traces, strict=True), GRADED_AT_ONCE):
+            answers = [Answered(question, trace.answer, trace.error) for question, trace in batch]
+            ruled = by_rule(answers, pool)
+            if judged:
+                ruled = judge_rest(work, answers, ruled)
+            for (question, trace), one in zip(batch, ruled, strict=True):
+                yield as_grade(question, trace.teacher, one)
 
 
 def decide(rows: Iterable[Row], traces: Iterable[Trace], step: str) -> Iterator[Decision]:
