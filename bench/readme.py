@@ -24,8 +24,8 @@ RESULTS = ROOT / "bench" / "results"
 def measured(results: Path = RESULTS) -> str:
     """The table under "Measured"."""
     r = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
-    start, sweep, fast, forced, demo = (
-        r[name] for name in ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo")
+    start, sweep, fast, forced, demo, curated = (
+        r[name] for name in ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo", "curation")
     )
     machine = demo["machine"]
     low, high = forced["wall_ratio_same_sequence"]["interval"]
@@ -57,6 +57,7 @@ def measured(results: Path = RESULTS) -> str:
             f"{forced['wall_ratio_same_sequence']['median']:.3f} x ({low:.3f} to {high:.3f})",
             "1.05 x",
         ),
+        *_curation(curated),
     )
     lines = [f"On {machine['cores']} cores ({machine['cpu']}), no accelerator:", ""]
     lines += ["| what | measured | goal |", "|---|---|---|"]
@@ -94,6 +95,30 @@ def put(text: str, name: str, block: str) -> str:
     if not pattern.search(text):
         raise SystemExit(f"error: README.md has no block {name!r}")
     return pattern.sub(lambda m: f"{m[1]}{block}\n{m[2]}", text)
+
+
+def _curation(curated: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """The rows about curation."""
+    whole, alone, runs = curated["whole"], curated["decontamination"], curated["scaling"]["runs"]
+    counts = f"{alone['questions']:,} questions against {alone['items']} evaluation questions"
+    goals = curated["goals"]
+    return (
+        (
+            f"curation of {counts}: all that calls no model, short traces",
+            f"{whole['seconds']:.0f} s, {whole['peak_gib']} GiB",
+            f"{goals['whole_s']} s, {goals['whole_gib']} GiB",
+        ),
+        (
+            "decontamination of these alone; how many times as fast as sets of 8-grams pair by pair",
+            f"{alone['seconds']} s; {alone['ratio_set_per_text']:.0f} x",
+            f"{goals['decontamination_s']} s; {goals['ratio']} x",
+        ),
+        (
+            f"filters over {runs[-1]['rows']:,} rows: memory; seconds per row, to those of {runs[0]['rows']:,} rows",
+            f"{runs[-1]['peak_gib']} GiB; {curated['scaling']['seconds_per_row_ratio']:.2f} x",
+            f"{goals['scaling_gib']} GiB; 1 x",
+        ),
+    )
 
 
 def _yes(start: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ engine is opened here. Unknown keys are errors with a did-you-mean.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -168,7 +169,7 @@ def load(
         origins = dict.fromkeys(_flat(typed), str(path))
     for key, value in (overrides or {}).items():
         if value is not None:
-            _put(typed, key, value, f"--{key.replace('_', '-')}")
+            _put(typed, key, deepcopy(value), f"--{key.replace('_', '-')}")
             origins[key] = f"--{key.replace('_', '-')}"
     for item in sets:
         key, value = _parse_set(item)
@@ -178,8 +179,9 @@ def load(
         config = validate(kind, typed, str(path) if path else "the command line", origins)
     except ConfigError:
         plain = read_recipe(path) if path is not None else {}
-        other = next((verb for verb, model in VERBS.items() if _fits(model, plain)), None)
-        if other is not None and not _fits(kind, plain):
+        strange = set(plain) - set(kind.model_fields)
+        other = next((verb for verb, model in VERBS.items() if strange and _fits(model, plain)), None)
+        if other is not None:
             raise ConfigError(f"{path} is a recipe for another verb\nhint: s1 {other} {path}") from None
         raise
     settings = [

@@ -11,10 +11,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
@@ -100,7 +101,7 @@ class Tokenizer:
         turns = [{"role": "system", "content": system}] if system is not None else []
         turns += list(messages)
         try:
-            template = _environment().from_string(self.chat_template)
+            template = _compiled(self.chat_template)
             # tools and documents are always there, as transformers passes them: templates test them against none
             return template.render(
                 messages=turns, tools=None, documents=None, add_generation_prompt=True, **_special_names(self.config)
@@ -117,6 +118,12 @@ class _GenerationTag(Extension):
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+@lru_cache(maxsize=32)
+def _compiled(text: str) -> Template:
+    """Kept: compiling a template costs some hundred times as much as filling it in. Raises TemplateError."""
+    return _environment().from_string(text)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:

@@ -264,7 +264,10 @@ def _check(key: str, as_json: bool) -> None:
     from s1kit.cli.console import FAILED
     from s1kit.curate import hub
     from s1kit.curate.sources import find
+    from s1kit.nano.pool import SOURCE
 
+    if key == SOURCE:
+        fail(f"{SOURCE} is written by s1kit itself: there is nothing to check it against")
     findings = hub.check(find(key))
     if as_json:
         print_json([asdict(f) for f in findings])

@@ -5,6 +5,7 @@ Knows its flags. The views and their columns are documented in ``s1kit.store.que
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +22,15 @@ def query(
     """Ask DuckDB about runs; views: runs, generations, grades, points."""
     from rich.table import Table
 
-    from s1kit.cli.console import data_console, escape, print_json
+    from s1kit.cli.console import data_console, escape, print_json, say
+    from s1kit.store.query import StoreWarning
     from s1kit.store.query import query as ask
 
-    columns, rows = ask(sql, root)
+    with warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always", StoreWarning)
+        columns, rows = ask(sql, root)
+    for warning in left_out:
+        say(str(warning.message), style="yellow")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
         return

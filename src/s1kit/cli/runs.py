@@ -58,9 +58,9 @@ def ls(root: o.Root = Path("runs"), as_json: o.Json = False) -> None:
 def show(run: o.RunPath) -> None:
     """A run's manifest, as JSON."""
     from s1kit.cli.console import print_json
-    from s1kit.store.run import RunDir
+    from s1kit.store.manifest import read_manifest
 
-    print_json(RunDir.open(run).manifest.model_dump(mode="json"))
+    print_json(read_manifest(run).model_dump(mode="json"))
 
 
 @app.command("verify")

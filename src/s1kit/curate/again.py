@@ -6,13 +6,15 @@ Knows what has to be undone for it, and takes the same lock and cache as the pip
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from s1kit.curate.calls.cache import Cache
 from s1kit.curate.calls.ledger import Ledger
 from s1kit.curate.folder import Folder
-from s1kit.curate.pipeline import cache_path, finish, keep_bill, where
+from s1kit.curate.keeping import finish
+from s1kit.curate.pipeline import cache_path, keep_bill, where
 from s1kit.curate.plan import calling
 from s1kit.curate.recipe import CurateConfig, ModelConfig
 from s1kit.curate.reteaching import Taught
@@ -51,7 +53,7 @@ def reteach(
 ) -> Taught:
     """`reteaching.reteach` on the curation at ``path``, with its own settings, cache and lock."""
     folder = Folder(path)
-    read_manifest(path)
+    began, manifest = time.monotonic(), read_manifest(path)
     config = read_config(folder)
     lock = RunLock(path)
     try:
@@ -62,7 +64,8 @@ def reteach(
             finally:
                 work.close_callers()
             keep_bill(work)
-            finish(work, complete=True, seconds=0.0)
+            work.did = True
+            finish(work, manifest, time.monotonic() - began)
             return taught
     finally:
         lock.release()

@@ -25,7 +25,7 @@ from s1kit.curate.trainset import TrainSet, TrainSetError, read_rows, write_trai
 from s1kit.curate.work import Work
 from s1kit.formats import ResolvedFormat, load_format
 from s1kit.store.files import write_atomic
-from s1kit.store.rows import read_traces
+from s1kit.store.rows import read_parquet, read_traces
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Grade, Question, Record, Selection, Trace
 
@@ -38,6 +38,7 @@ class Built(Record):
     """``trainset.json``: what was built, from which selection and traces, and how long its rows are."""
 
     selection: str
+    settings: TrainSetConfig
     trainset: TrainSet
     exported: Exported
     audit: LengthAudit
@@ -56,16 +57,23 @@ def label(selection: str, config: TrainSetConfig) -> str:
     return "-".join([selection, config.format, *([config.condition] if config.condition != "none" else [])])
 
 
+def refuse_untaught(config: CurateConfig) -> None:
+    """Raise TrainSetError for a recipe without traces."""
+    if "trace" not in config.steps:
+        raise TrainSetError("a training set needs traces\nhint: add `trace` to `steps`, or stop at `s1 curate select`")
+
+
 def build(work: Work, selection: SelectConfig) -> Path:
     """The training set of a selection, from the curation's own traces; its folder."""
-    if "trace" not in work.config.steps:
-        raise TrainSetError("a training set needs traces\nhint: add `trace` to `steps`, or stop at `s1 curate select`")
+    refuse_untaught(work.config)
     folder = work.folder
     path = folder.trainsets / label(selection.label, work.config.train)
     if not (path / RECORD).exists():
+        work.did = True
         write(path, folder, selection.label, work.config, folder.traces, list(folder.read_grades()))
     built = read_built(path)
-    if built.trainset.max_tokens != work.config.train.max_tokens:
+    same = {"comparisons": work.config.train.comparisons}
+    if built.settings.model_copy(update=same) != work.config.train:
         raise TrainSetError(f"`{path}` was built with other settings\nhint: remove it, or change `select.name`")
     left = f", {len(built.trainset.left_out)} left out" if built.trainset.left_out else ""
     work.say(f"training set {path.name}: {built.trainset.rows:,} rows, {built.trainset.tokens:,} tokens{left}")
@@ -93,9 +101,10 @@ def write(
     exported = export(path, pairs(folder, inside, traces), form, condition=condition)
     lengths = audit(read_rows(path), form.close)
     verdicts = {g.question_id: g.verdict for g in grades}
-    teachers = sorted({t.teacher for t in read_traces(traces)})
+    teachers = sorted({row["teacher"] for row in read_parquet(traces, ["teacher"])})
     built = Built(
         selection=selection,
+        settings=config.train,
         trainset=made,
         exported=exported,
         audit=lengths,
@@ -117,8 +126,8 @@ def pairs(folder: Folder, ids: Sequence[str], traces: Path) -> Iterator[tuple[Qu
     alive = folder.alive([step for step in folder.steps() if step != "difficulty"])
     for names in batches(ids, AT_ONCE):
         wanted = frozenset(names)
-        questions = {q.id: q for q in folder.questions(alive) if q.id in wanted}
-        there = {t.question_id: t for t in read_traces(traces) if t.question_id in wanted}
+        questions = {q.id: q for q in folder.questions(alive, wanted)}
+        there = {t.question_id: t for t in read_traces(traces, wanted)}
         for name in names:
             if name not in there:
                 raise TrainSetError(f"question {name} of the selection has no trace in {traces.name}")

@@ -24,17 +24,18 @@ def draw(folder: Folder, steps: Sequence[str], config: SelectConfig) -> tuple[Se
 
     Raises SelectionError where a rule needs lengths or domains that no step has made, or there are too few rows.
     """
-    _refuse_missing(steps, config)
+    refuse_missing(steps, config)
     before = [step for step in steps if step != "difficulty"]
     lengths = folder.lengths() if "trace" in steps else {}
     domains = folder.read_domains()
     hard = config.rule in ("paper", "notebook")
-    pool = list(_candidates(folder.questions(folder.alive(steps if hard else before)), domains, lengths))
+    pool = list(_candidates(folder.ids(folder.alive(steps if hard else before)), domains, lengths))
     kept: list[Candidate] = []
     shape: dict[str, float] = {}
     if config.preselect or config.shape:
         easy_too = list(folder.questions(folder.alive(before)))
-        kept = list(_candidates(_preselected(folder, easy_too, config.preselect, lengths), domains, lengths))
+        solved = (q.id for q in _preselected(folder, easy_too, config.preselect, lengths))
+        kept = list(_candidates(solved, domains, lengths))
         shape = _shape(easy_too, domains, config.shape)
     rows = select(pool, config.rule, config.size, seed=config.seed, preselected=kept, shape=shape)
     selection = Selection(
@@ -58,7 +59,8 @@ def from_source(question: Question, source: str) -> bool:
     return question.source == source or question.source.startswith(source + "/")
 
 
-def _refuse_missing(steps: Sequence[str], config: SelectConfig) -> None:
+def refuse_missing(steps: Sequence[str], config: SelectConfig) -> None:
+    """Raise SelectionError where a rule needs lengths or domains that no step makes."""
     missing = "trace" if config.rule in BY_LENGTH and "trace" not in steps else None
     missing = "domain" if config.rule in BY_DOMAIN and "domain" not in steps else missing
     if missing is not None:
@@ -67,8 +69,8 @@ def _refuse_missing(steps: Sequence[str], config: SelectConfig) -> None:
         )
 
 
-def _candidates(questions: Iterable[Question], domains: dict[str, str], lengths: dict[str, int]) -> Iterable[Candidate]:
-    return (Candidate(q.id, domains.get(q.id, OTHER), lengths.get(q.id, 0)) for q in questions)
+def _candidates(ids: Iterable[str], domains: dict[str, str], lengths: dict[str, int]) -> Iterable[Candidate]:
+    return (Candidate(name, domains.get(name, OTHER), lengths.get(name, 0)) for name in ids)
 
 
 def _preselected(

@@ -7,12 +7,15 @@ curation that was killed goes on with the first step that lacks them. Refuses to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from s1kit.curate.row import Row
@@ -24,6 +27,7 @@ from s1kit.store.rows import (
     GRADES,
     SMALL_ROWS,
     TRACES,
+    read_batches,
     read_parquet,
     read_records,
     read_traces,
@@ -71,6 +75,12 @@ class Folder:
         """What a step said, by rising row."""
         yield from read_records(self._step(step), Decision)
 
+    def tally(self, step: str) -> tuple[int, Counter[str]]:
+        """How many rows a step kept, and how many it dropped for which reason."""
+        table = pq.read_table(self._step(step), columns=["kept", "reason"])
+        dropped = table.filter(pc.invert(table["kept"]))["reason"].to_pylist()
+        return len(table) - len(dropped), Counter(dropped)
+
     def alive(self, steps: Iterable[str]) -> Alive:
         """Rows that none of these steps dropped."""
         first = pq.read_metadata(self._step(POOL_STEP)).num_rows
@@ -82,35 +92,34 @@ class Folder:
             flags = kept if name == POOL_STEP else flags & kept
         return flags
 
-    def rows(self, alive: Alive) -> Iterator[list[Row]]:
-        """The pool's rows that are alive, in batches, by rising number."""
-        batch: list[Row] = []
-        for values in read_parquet(self.pool, batch=BATCH):
-            number = values.pop("row")
-            if not alive[number]:
-                continue
-            values |= {"meta": json.loads(values["meta"]), "choices": tuple(values["choices"])}
-            # made by this package and held by its hash: checking every id again would cost more than the steps do
-            batch.append(Row(number, Question.model_construct(**values)))
-            if len(batch) == BATCH:
+    def rows(self, alive: Alive, wanted: Collection[str] | None = None) -> Iterator[list[Row]]:
+        """The pool's rows that are alive, in batches, by rising number; all, or those of the questions named."""
+        names = None if wanted is None else pa.array(list(wanted), pa.string())
+        for taken in read_batches(self.pool, batch=BATCH):
+            keep = alive[taken["row"].to_numpy()]
+            if names is not None:
+                keep &= pc.is_in(taken["id"], names).to_numpy(zero_copy_only=False)
+            # the others are left out while they are columns: a step reads many times the rows that it keeps
+            if batch := [_row(values) for values in taken.filter(pa.array(keep)).to_pylist()]:
                 yield batch
-                batch = []
-        if batch:
-            yield batch
 
-    def questions(self, alive: Alive) -> Iterator[Question]:
+    def questions(self, alive: Alive, wanted: Collection[str] | None = None) -> Iterator[Question]:
         """The questions of ``rows``, one by one."""
-        for batch in self.rows(alive):
+        for batch in self.rows(alive, wanted):
             yield from (row.question for row in batch)
+
+    def ids(self, alive: Alive) -> Iterator[str]:
+        """The ids of ``questions``, without their texts."""
+        for taken in read_batches(self.pool, ["row", "id"], SMALL_ROWS):
+            yield from taken["id"].filter(pa.array(alive[taken["row"].to_numpy()])).to_pylist()
 
     def write_traces(self, traces: Iterable[Trace]) -> None:
         """One trace per question that was taught; failed calls too."""
         write_parquet(self.traces, TRACES, map(trace_row, traces))
 
-    def read_traces(self, wanted: Sequence[str] | None = None) -> Iterator[Trace]:
+    def read_traces(self, wanted: Collection[str] | None = None) -> Iterator[Trace]:
         """All traces, or those of the questions named, in file order."""
-        names = None if wanted is None else frozenset(wanted)
-        yield from (t for t in read_traces(self.traces) if names is None or t.question_id in names)
+        yield from read_traces(self.traces, wanted)
 
     def write_grades(self, grades: Iterable[Grade]) -> None:
         """The verdicts on the teacher's answers."""
@@ -154,3 +163,23 @@ class Folder:
             there = ", ".join(self.steps()) or "none"
             raise StoreError(f"`{self.path}` has no step {name} (there are: {there})", "run `s1 curate` on its recipe")
         return found
+
+
+def _row(values: dict[str, Any]) -> Row:
+    """A line of pool.parquet.
+
+    It was made by this package and is held by its hash. To check every id again would cost more than the steps do, and
+    so would ``model_construct``, which goes over the fields one by one: this is the record that it makes.
+    """
+    number = values.pop("row")
+    meta = values["meta"]
+    values |= {"meta": {} if meta == "{}" else json.loads(meta), "choices": tuple(values["choices"])}
+    question = Question.__new__(Question)
+    for slot, value in {
+        "__dict__": values,
+        "__pydantic_fields_set__": set(values),
+        "__pydantic_extra__": None,
+        "__pydantic_private__": None,
+    }.items():
+        object.__setattr__(question, slot, value)
+    return Row(number, question)

@@ -9,38 +9,31 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
-from s1kit.curate.building import build
+from s1kit.curate.building import build, refuse_untaught
 from s1kit.curate.calls.cache import Cache
 from s1kit.curate.calls.ledger import Ledger
-from s1kit.curate.folder import POOL_STEP, Folder
-from s1kit.curate.funnel import measure
-from s1kit.curate.inputs import input_hashes
+from s1kit.curate.drawing import refuse_missing
+from s1kit.curate.evaluation_sets import load_evaluations
+from s1kit.curate.folder import Folder
+from s1kit.curate.keeping import begin, finish, settings_of
 from s1kit.curate.plan import calling
-from s1kit.curate.recipe import CurateConfig, SelectConfig, outputs
+from s1kit.curate.pooling import known
+from s1kit.curate.recipe import CurateConfig, SelectConfig
 from s1kit.curate.selecting import make_selection
 from s1kit.curate.stages import STAGES
 from s1kit.curate.work import Bar, Work
 from s1kit.errors import UserError
-from s1kit.store.difference import config_hash, outputs_only
-from s1kit.store.files import sha256_file, write_atomic
-from s1kit.store.lock import LOCK_FILE, RunLock
-from s1kit.store.manifest import MANIFEST, environment, now, read_manifest, write_manifest
-from s1kit.store.recover import refuse_other_config
-from s1kit.types import RunManifest
-
-UNHASHED = frozenset({MANIFEST, LOCK_FILE, "ledger.json", "report"})
-"""What may change without a row changing: the ledger says what was paid, and by whom it was called last."""
+from s1kit.store.difference import config_hash
+from s1kit.store.files import write_atomic
+from s1kit.store.lock import RunLock
 
 
 def where(config: CurateConfig) -> Path:
     """The folder of a curation: ``<out>/<name>-<six digits>``."""
-    return Path(config.out) / f"{config.name}-{config_hash(_outputs(config))[:6]}"
+    return Path(config.out) / f"{config.name}-{config_hash(settings_of(config))[:6]}"
 
 
 def run(
@@ -61,19 +54,21 @@ def run(
     """
     began = time.monotonic()
     folder = Folder(where(config))
+    steps = steps_until(config, until)
+    preflight(config, folder, steps, until)
     folder.path.mkdir(parents=True, exist_ok=True)
     lock = RunLock(folder.path)
     try:
-        _begin(folder, config, header)
+        previous = begin(folder, config, header)
         with Cache(cache_path(config)) as cache:
             work = Work(config, folder, cache, Ledger(), bar, say)
-            _steps(work, steps_until(config, until))
+            _steps(work, steps)
             if until in ("select", "build"):
                 for wanted in (config.select, *config.comparisons):
                     make_selection(work, wanted)
             if until == "build":
                 _build(work)
-            finish(work, complete=until == "build", seconds=time.monotonic() - began)
+            finish(work, previous, time.monotonic() - began)
     finally:
         lock.release()
     return folder
@@ -92,6 +87,19 @@ def steps_until(config: CurateConfig, until: str) -> tuple[str, ...]:
     return steps[: steps.index(until) + 1]
 
 
+def preflight(config: CurateConfig, folder: Folder, steps: tuple[str, ...], until: str) -> None:
+    """Raise UserError for what the end of the recipe would refuse, before anything is read or paid."""
+    for source in config.sources:
+        known(source)
+    if "decontaminate" in steps and "decontaminate" not in folder.steps():
+        load_evaluations(config.decontaminate.evaluations, config.data)
+    if until in ("select", "build"):
+        for wanted in (config.select, *config.comparisons):
+            refuse_missing(config.steps, wanted)
+    if until == "build":
+        refuse_untaught(config)
+
+
 def cache_path(config: CurateConfig) -> Path:
     """Where a curation keeps its model calls."""
     return Path(config.cache) if config.cache else Path(config.out) / "calls.sqlite"
@@ -108,6 +116,7 @@ def _steps(work: Work, steps: tuple[str, ...]) -> None:
             finally:
                 work.close_callers()
             keep_bill(work)
+            work.did = True
         work.before = (*work.before, step)
         work.say(_told(work, step) + (" (done before)" if again else ""))
 
@@ -127,13 +136,9 @@ def keep_bill(work: Work) -> None:
 
 def _told(work: Work, step: str) -> str:
     """``quality: 1,194 of 1,200 rows kept; ascii_art 4, asymptote 2``."""
-    kept = total = 0
-    reasons: Counter[str] = Counter()
-    for decision in work.folder.decisions(step):
-        total, kept = total + 1, kept + decision.kept
-        if not decision.kept:
-            reasons[decision.reason] += 1
+    kept, reasons = work.folder.tally(step)
     dropped = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    total = kept + reasons.total()
     return f"{step}: {kept:,} of {total:,} rows kept" + (f"; dropped: {dropped}" if dropped else "")
 
 
@@ -143,56 +148,3 @@ def _build(work: Work) -> None:
         wanted += work.config.comparisons
     for selection in wanted:
         build(work, selection)
-
-
-def _outputs(config: CurateConfig) -> dict[str, object]:
-    return outputs_only(config.model_dump(mode="json"), outputs(config))
-
-
-def _begin(folder: Folder, config: CurateConfig, header: str) -> None:
-    """A new folder's manifest, or a look at whether this is the one that was begun."""
-    inputs = input_hashes(config)
-    settings = _outputs(config)
-    if (folder.path / MANIFEST).exists():
-        manifest = read_manifest(folder.path)
-        refuse_other_config(folder.path, manifest, settings, inputs)
-        write_manifest(folder.path, manifest.model_copy(update={"status": "running", "finished": None, "hashes": {}}))
-    else:
-        manifest = RunManifest(
-            id=folder.path.name,
-            kind="curate",
-            status="running",
-            config=settings,
-            config_typed=config.model_dump(mode="json", exclude_unset=True),
-            config_hash=config_hash(settings),
-            inputs=inputs,
-            started=now(),
-            **environment(),
-        )
-        write_manifest(folder.path, manifest)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-    write_atomic(folder.path / "config.yaml", (f"# {header}\n" if header else "") + text)
-
-
-def finish(work: Work, *, complete: bool, seconds: float) -> None:
-    """Measure the funnel, hash every file, and write the manifest, last."""
-    folder = work.folder
-    funnel = measure(folder.path)
-    write_atomic(folder.funnel, funnel.model_dump_json(indent=1) + "\n")
-    steps = folder.steps()
-    counts = {name: int(folder.alive(list(steps)[: i + 1]).sum()) for i, name in enumerate(steps)}
-    files = sorted(p for p in folder.path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    names = [str(p.relative_to(folder.path)) for p in files]
-    manifest = read_manifest(folder.path)
-    done = {
-        "status": "finished" if complete else "interrupted",
-        "finished": now() if complete else None,
-        "seconds": round(seconds, 1),
-        "counts": {"rows": len(folder.alive((POOL_STEP,))), **counts},
-        "hashes": {name: sha256_file(folder.path / name) for name in names if not _unhashed(name)},
-    }
-    write_manifest(folder.path, manifest.model_copy(update=done))
-
-
-def _unhashed(name: str) -> bool:
-    return name.split("/")[0] in UNHASHED

@@ -28,6 +28,8 @@ def read_pool(config: CurateConfig, path: Path, say: Say) -> Iterator[Decision]:
     The file is complete when the last decision has been taken. Raises UserError for a source that cannot be read;
     an unreachable hub is passed over, and told, where the recipe allows it.
     """
+    for source in config.sources:
+        known(source)
     with parquet_sink(path, POOL, BATCH) as add:
         number = 0
         for source in config.sources:
@@ -47,6 +49,17 @@ def read_pool(config: CurateConfig, path: Path, say: Say) -> Iterator[Decision]:
                 number += 1
 
 
+def known(config: SourceConfig) -> None:
+    """Raise UserError for a source that there is not, and for one that must not be in a pool."""
+    if config.source is None or config.source == nano_pool.SOURCE:
+        return
+    if find(config.source, nano_pool.SOURCE).evaluation:
+        raise UserError(
+            f"source {config.source} is an evaluation set and never part of a pool\n"
+            "hint: name it under decontaminate.evaluations"
+        )
+
+
 def reads(config: SourceConfig, path: Path | None, skip: Say | None = None) -> Iterator[Read]:
     """The rows of one source. ``skip`` is told of a hub that does not answer, which is an error where it is None."""
     taken = 0
@@ -59,7 +72,8 @@ def reads(config: SourceConfig, path: Path | None, skip: Say | None = None) -> I
     except HubError as error:
         if skip is None:
             raise
-        skip(f"skipped source {config.source}, after {taken} rows: {error}")
+        why = str(error).partition("\nhint:")[0]
+        skip(f"skipped source {config.source}, after {taken} rows: {why}")
 
 
 def _reads(config: SourceConfig, path: Path | None) -> Iterator[Read]:
@@ -68,13 +82,7 @@ def _reads(config: SourceConfig, path: Path | None) -> Iterator[Read]:
             reason = "" if question is not None else "empty_question"
             yield Read(where, nano_pool.SOURCE, question, reason, "" if question is not None else where)
     elif config.source is not None:
-        source = find(config.source)
-        if source.evaluation:
-            raise UserError(
-                f"source {source.key} is an evaluation set and never part of a pool\n"
-                f"hint: name it under decontaminate.evaluations"
-            )
-        yield from read_source(source, path)
+        yield from read_source(find(config.source), path)
     else:
         assert path is not None, "the recipe was checked"
         yield from read_mapped(config.mapping or Mapping(), path)

@@ -52,7 +52,7 @@ def reteach(work: Work, selection: str, teacher: ModelConfig, judged: bool) -> T
     def questions() -> Iterator[Question]:
         alive = folder.alive([step for step in folder.steps() if step != "difficulty"])
         for names in batches(ids, 2000):
-            found = {q.id: q for q in folder.questions(alive) if q.id in frozenset(names)}
+            found = {q.id: q for q in folder.questions(alive, names)}
             yield from (found[name] for name in names)
 
     made = teaching.traces_by_model(work, teacher, questions, len(ids), tokenizer)

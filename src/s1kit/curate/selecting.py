@@ -17,6 +17,7 @@ from s1kit.store.rows import CHOSEN, SMALL_ROWS, read_records, write_parquet
 from s1kit.types import Chosen, Question, Selection
 
 RECORD, ROWS, CONTAMINATION = "selection.json", "rows.parquet", "contamination.json"
+SETTINGS = "settings.json"
 
 
 def make_selection(work: Work, config: SelectConfig) -> Selection:
@@ -39,6 +40,8 @@ def make_selection(work: Work, config: SelectConfig) -> Selection:
     write_parquet(path / ROWS, CHOSEN, map(vars, rows), SMALL_ROWS)
     found = compare_selected(work, (question for _, question in chosen_questions(work, rows)))
     write_atomic(path / CONTAMINATION, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    write_atomic(path / SETTINGS, config.model_dump_json(indent=1) + "\n")
+    work.did = True
     write_atomic(path / RECORD, selection.model_dump_json(indent=1) + "\n")
     work.say(f"selection {config.label}: {selection.size:,} rows of {len(selection.counts_by_domain)} domains")
     return selection
@@ -53,5 +56,5 @@ def chosen_questions(work: Work, rows: list[Chosen]) -> list[tuple[Chosen, Quest
     """The rows with their questions, in the same order."""
     wanted = {row.question_id for row in rows}
     alive = work.folder.alive([step for step in work.config.steps if step != "difficulty"])
-    found = {q.id: q for q in work.folder.questions(alive) if q.id in wanted}
+    found = {q.id: q for q in work.folder.questions(alive, wanted)}
     return [(row, found[row.question_id]) for row in rows]

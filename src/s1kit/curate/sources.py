@@ -70,11 +70,11 @@ class Read:
     """Where the row stands and what is wrong; empty for a question."""
 
 
-def find(key: str) -> Source:
-    """The source of this key. Raises SourceError with the nearest names."""
+def find(key: str, *others: str) -> Source:
+    """The source of this key. Raises SourceError with the nearest names, of ``others`` too."""
     if key in SOURCES:
         return SOURCES[key]
-    near = difflib.get_close_matches(key, SOURCES, n=3)
+    near = difflib.get_close_matches(key, [*SOURCES, *others], n=3)
     raise SourceError(f"unknown source {key!r}\nhint: {', '.join(near or SOURCES)}; or a file with a mapping")
 
 

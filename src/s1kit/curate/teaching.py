@@ -71,7 +71,7 @@ def traces_of_file(path: Path, questions: Iterable[Question], tokenizer: Tokeniz
                 answer=str(row["answer"]),
                 finish=row.get("finish"),
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{line.where}: not a trace ({error})\nhint: it needs question_id or question, thinking and answer"
             ) from error

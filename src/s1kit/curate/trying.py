@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from s1kit.curate.recipe import ModelConfig
 from s1kit.curate.row import Row, batches
 from s1kit.curate.teaching import GRADED_AT_ONCE, ask_for, judge_rest
-from s1kit.curate.verdicts import Answered, by_rule
+from s1kit.curate.verdicts import WORKERS, Answered, by_rule
 from s1kit.curate.work import Work, replies
+from s1kit.grading.pool import MathVerifyPool
 from s1kit.types import Attempt, Decision
 
 Outcome = tuple[bool, str, str]
@@ -20,24 +22,29 @@ Outcome = tuple[bool, str, str]
 
 def attempts(work: Work) -> Iterator[Attempt]:
     """One attempt of every solver at every question that is left, solver by solver, graded."""
-    total = work.size()
-    for name, config in work.config.difficulty.solvers.items():
-        role = f"solver {name}"
-        answered = replies(work, role, config, lambda: map(ask_for, work.questions()), total)
-        for batch in batches(zip(work.questions(), answered, strict=True), GRADED_AT_ONCE):
-            answers = [Answered(question, reply.text, reply.error) for question, (_, reply) in batch]
-            rulings = judge_rest(work, answers, by_rule(answers))
-            for (question, (_, reply)), ruled in zip(batch, rulings, strict=True):
-                yield Attempt(
-                    question_id=question.id,
-                    solver=name,
-                    answer=reply.text,
-                    finish=reply.finish,
-                    error=reply.error,
-                    verdict=ruled.verdict,
-                    rule=ruled.rule,
-                    judged=ruled.judged,
-                )
+    with MathVerifyPool(WORKERS) as pool:
+        for name, config in work.config.difficulty.solvers.items():
+            yield from _attempts(work, name, config, pool)
+
+
+def _attempts(work: Work, name: str, config: ModelConfig, pool: MathVerifyPool) -> Iterator[Attempt]:
+    """Those of one solver."""
+    role = f"solver {name}"
+    answered = replies(work, role, config, lambda: map(ask_for, work.questions()), work.size())
+    for batch in batches(zip(work.questions(), answered, strict=True), GRADED_AT_ONCE):
+        answers = [Answered(question, reply.text, reply.error) for question, (_, reply) in batch]
+        rulings = judge_rest(work, answers, by_rule(answers, pool))
+        for (question, (_, reply)), ruled in zip(batch, rulings, strict=True):
+            yield Attempt(
+                question_id=question.id,
+                solver=name,
+                answer=reply.text,
+                finish=reply.finish,
+                error=reply.error,
+                verdict=ruled.verdict,
+                rule=ruled.rule,
+                judged=ruled.judged,
+            )
 
 
 def decide(

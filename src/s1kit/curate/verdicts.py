@@ -11,6 +11,7 @@ from typing import Literal
 
 from s1kit.curate.judge import reference_of
 from s1kit.grading.grader import grade_all
+from s1kit.grading.pool import MathVerifyPool
 from s1kit.grading.text import BARE_WORDS
 from s1kit.types import Generation, Grade, Question
 
@@ -43,18 +44,20 @@ class Ruled:
         return Ruled(verdict, name, self.extracted, words)
 
 
-def by_rule(answers: Sequence[Answered]) -> list[Ruled]:
+def by_rule(answers: Sequence[Answered], pool: MathVerifyPool | None = None) -> list[Ruled]:
     """The verdict of the grader's rules on each answer; ``undecided`` (rule ``no_judge``) where none is final.
 
     Not final: no reference that a rule can read, one of many words (a proof) that the answer does not repeat, and LaTeX
     that Math-Verify cannot read or compare. An answer from a failed call is ``undecided`` by ``failed_call``.
+    ``pool``: Math-Verify's processes, kept from batch to batch (they take longer to start than to compare a hundred).
     """
     asked = {f"{i}": a for i, a in enumerate(answers) if a.error is None}
     generations = [
         Generation(question_id=a.question.id, policy_id=key, ended="model", answer_text=a.text)
         for key, a in asked.items()
     ]
-    grades = {g.policy_id: g for g in grade_all([a.question for a in asked.values()], generations, workers=WORKERS)}
+    questions = [a.question for a in asked.values()]
+    grades = {g.policy_id: g for g in grade_all(questions, generations, workers=WORKERS, pool=pool)}
     return [
         _ruled(a, grades[f"{i}"]) if a.error is None else Ruled("undecided", "failed_call")
         for i, a in enumerate(answers)
@@ -82,8 +85,10 @@ def as_grade(question: Question, who: str, ruled: Ruled) -> Grade:
 
 
 def _ruled(answer: Answered, grade: Grade) -> Ruled:
+    if not answer.text.strip():
+        return Ruled("no_answer", "empty")
     long = len((answer.question.answer or "").split()) > BARE_WORDS  # an argument, not a name
-    in_words = long and answer.question.answer_kind == "text" and grade.verdict != "correct" and answer.text.strip()
+    in_words = long and answer.question.answer_kind == "text" and grade.verdict != "correct"
     unread = grade.rule.endswith(("/unparsed", "/uncomparable"))
     if grade.verdict == "ungraded" or in_words or unread:
         return Ruled("undecided", f"no_judge/{grade.rule}", grade.extracted)

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
+import duckdb
+import pyarrow as pa
 import yaml
 from pydantic import ValidationError
 
@@ -25,14 +27,16 @@ from s1kit.curate.duplicates import Exact
 from s1kit.curate.figures import Funnel
 from s1kit.curate.folder import POOL_STEP, Folder
 from s1kit.curate.funnel import measure
-from s1kit.curate.recipe import CurateConfig
+from s1kit.curate.keeping import settings_of
+from s1kit.curate.recipe import CurateConfig, SelectConfig
 from s1kit.curate.row import Row
 from s1kit.curate.rows import build_row
+from s1kit.curate.selecting import SETTINGS
 from s1kit.curate.stages import FILING, compare_both, file_decision
 from s1kit.curate.trainset import FILE, read_rows
 from s1kit.errors import UserError
 from s1kit.formats import load_format
-from s1kit.store.difference import config_hash
+from s1kit.store.difference import config_hash, differences
 from s1kit.store.errors import StoreError
 from s1kit.store.files import sha256_file
 from s1kit.store.findings import Finding, Findings
@@ -59,8 +63,9 @@ def verify(path: Path) -> list[Finding]:
     for check in checks:
         try:
             check(folder, findings)
-        except (UserError, ValidationError, OSError, KeyError) as problem:
-            findings.add("files", "error", path.name, str(problem).partition("\nhint:")[0])
+        except (UserError, ValueError, LookupError, OSError, pa.ArrowException, duckdb.Error) as problem:
+            said = str(problem).partition("\nhint:")[0]
+            findings.add("files", "error", path.name, f"{check.__name__.strip('_')} cannot be checked: {said}")
     return findings.findings()
 
 
@@ -75,21 +80,23 @@ def read_config(folder: Folder) -> CurateConfig:
 
 def _config(folder: Folder, findings: Findings) -> None:
     manifest = read_manifest(folder.path)
-    findings.ran("config", "the settings have the hash that the manifest names")
     if config_hash(manifest.config) != manifest.config_hash:
         findings.add("config", "error", "manifest.json", "config does not have the hash config_hash")
+    for difference in differences(manifest.config, settings_of(read_config(folder))):
+        findings.add("config", "error", "config.yaml", f"{difference} (manifest -> config.yaml)")
+    findings.ran("config", "the settings have the hash that the manifest names, and config.yaml says the same")
     if manifest.status != "finished":
         findings.add("status", "warning", "manifest.json", f"the curation is {manifest.status}")
 
 
 def _hashes(folder: Folder, findings: Findings) -> None:
     hashes = read_manifest(folder.path).hashes
-    findings.ran("hashes", f"{len(hashes)} files are as they were written")
     for name, expected in hashes.items():
         if not (folder.path / name).exists():
             findings.add("hashes", "error", name, "is missing")
         elif sha256_file(folder.path / name) != expected:
             findings.add("hashes", "error", name, "was changed after it was written")
+    findings.ran("hashes", f"{len(hashes)} files are as they were written")
 
 
 def _pool(folder: Folder, findings: Findings) -> None:
@@ -104,7 +111,6 @@ def _pool(folder: Folder, findings: Findings) -> None:
 
 def _decisions(folder: Folder, findings: Findings) -> None:
     """Every row that reached a step is decided there once, and none that had been dropped."""
-    findings.ran("decisions", f"in {len(folder.steps())} steps every row that was left is decided once, no other")
     done: list[str] = []
     for step in folder.steps():
         rows = [(d.row, d.step) for d in folder.decisions(step)]
@@ -115,6 +121,10 @@ def _decisions(folder: Folder, findings: Findings) -> None:
         if numbers != expected:
             findings.add("decisions", "error", step, f"{len(numbers)} rows are decided, {len(expected)} were left")
         done.append(step)
+    if read_manifest(folder.path).status == "finished":
+        for step in set(read_config(folder).steps) - set(done):
+            findings.add("decisions", "error", step, "is of a finished curation, and has no decisions")
+    findings.ran("decisions", f"in {len(done)} steps every row that was left is decided once, no other")
 
 
 def _steps(folder: Folder, findings: Findings) -> None:
@@ -126,12 +136,21 @@ def _steps(folder: Folder, findings: Findings) -> None:
         if again is None:
             findings.add(f"step {step}", "unverifiable", step, "needs what is not in the folder")
         else:
+            _compare(findings, step, folder.decisions(step), again)
             findings.ran(f"step {step}", "taken again, it says the same of every row")
-            for there, derived in zip(folder.decisions(step), again, strict=True):
-                if there != derived:
-                    said = f"kept {there.kept} {there.reason!r}, derived {derived.kept} {derived.reason!r}"
-                    findings.add(f"step {step}", "error", f"row {there.row}", said)
         done.append(step)
+
+
+def _compare(findings: Findings, step: str, stored: Iterable[Decision], derived: Iterable[Decision]) -> None:
+    """Where two lists of decisions, both by rising row, differ."""
+    for there, again in zip_longest(stored, derived):
+        if there is None or again is None or there.row != again.row:
+            what = "has no decision" if there is None else "is decided, but should not have got here"
+            findings.add(f"step {step}", "error", f"row {(there or again).row}", what)
+            return  # what follows is out of step
+        if there != again:
+            said = f"kept {there.kept} {there.reason!r}, derived {again.kept} {again.reason!r}"
+            findings.add(f"step {step}", "error", f"row {there.row}", said)
 
 
 def _again(folder: Folder, config: CurateConfig, step: str, done: list[str]) -> Iterable[Decision] | None:
@@ -164,31 +183,28 @@ def _again(folder: Folder, config: CurateConfig, step: str, done: list[str]) -> 
 
 
 def _selections(folder: Folder, findings: Findings) -> None:
-    config = read_config(folder)
-    known = {s.label: s for s in (config.select, *config.comparisons)}
+    steps = read_config(folder).steps
     names = sorted(p.parent.name for p in folder.selections.glob("*/selection.json"))
-    findings.ran("selections", f"{len(names)} selections, each drawn again with the same rows in the same order")
     for name in names:
-        record = Selection.model_validate_json((folder.selections / name / "selection.json").read_bytes())
-        rows = [r.question_id for r in read_records(folder.selections / name / "rows.parquet", Chosen)]
-        if tuple(rows) != record.ids:
-            findings.add("selections", "error", name, "selection.json and rows.parquet name other rows")
-        if name not in known:
-            findings.add("selections", "unverifiable", name, "its settings are not in config.yaml any more")
-        elif draw(folder, config.steps, known[name])[0] != record:
+        path = folder.selections / name
+        record = Selection.model_validate_json((path / "selection.json").read_bytes())
+        again, rows = draw(folder, steps, SelectConfig.model_validate_json((path / SETTINGS).read_bytes()))
+        if again != record:
             findings.add("selections", "error", name, "drawn again it comes out otherwise")
+        if list(read_records(path / "rows.parquet", Chosen)) != rows:
+            findings.add("selections", "error", name, "rows.parquet is not what is drawn again")
+    findings.ran("selections", f"{len(names)} selections, each drawn again with the same rows in the same order")
 
 
 def _trainsets(folder: Folder, findings: Findings) -> None:
-    """Every row built again from question and trace, where the tokenizer is at hand."""
+    """Every row built again from question and trace, where the tokenizer is at hand. Exports and card: by hash only."""
     config = read_config(folder)
     sets = sorted(p.parent for p in folder.trainsets.glob(f"*/{RECORD}"))
-    findings.ran("training sets", f"{len(sets)} training sets, each row built again with the same ids and labels")
     for path in sets:
         built = read_built(path)
         if sha256_file(path / FILE) != built.trainset.sha256:
             findings.add("training sets", "error", path.name, f"{FILE} is not what {RECORD} says")
-        tokenizer = Tokenizer.load(config.folder(config.train.model))
+        tokenizer = Tokenizer.load(config.folder(built.settings.model))
         if tokenizer.hash != built.trainset.tokenizer:
             findings.add("training sets", "unverifiable", path.name, "was made with a tokenizer that is not at hand")
             continue
@@ -197,20 +213,24 @@ def _trainsets(folder: Folder, findings: Findings) -> None:
         ids = Selection.model_validate_json((folder.selections / built.selection / "selection.json").read_bytes()).ids
         own = path / "traces.parquet"
         inside = [name for name in ids if name not in out]
-        for row, (question, trace) in zip(
-            read_rows(path), pairs(folder, inside, own if own.exists() else folder.traces), strict=True
-        ):
+        again = pairs(folder, inside, own if own.exists() else folder.traces)
+        for row, pair in zip_longest(read_rows(path), again):
+            if row is None or pair is None:
+                findings.add("training sets", "error", path.name, f"does not have the {len(inside)} rows it should")
+                break
+            question, trace = pair
             if row != build_row(question, trace, form, condition=built.trainset.condition):
                 findings.add(
                     "training sets", "error", f"{path.name} row {row.id}", "built again it comes out otherwise"
                 )
+    findings.ran("training sets", f"{len(sets)} training sets, each row built again with the same ids and labels")
 
 
 def _funnel(folder: Folder, findings: Findings) -> None:
-    findings.ran("funnel", "funnel.json is what the decisions give")
     there, derived = Funnel.model_validate_json(folder.funnel.read_bytes()), measure(folder.path)
     if (there.steps, there.sources) != (derived.steps, derived.sources):
         findings.add("funnel", "error", "funnel.json", "its counts are not those of the decisions")
+    findings.ran("funnel", "funnel.json is what the decisions give")
 
 
 def _all_rows(folder: Folder) -> Iterator[Row]:

@@ -42,6 +42,8 @@ class Work:
     number: int = 0
     """Of the step at work."""
     step: str = ""
+    did: bool = False
+    """Whether anything new was made."""
     callers: dict[str, Caller] = field(default_factory=dict)
 
     def rows(self) -> Iterator[list[Row]]:

@@ -12,6 +12,7 @@ a re-opened thought. ``s1_compat`` alone reads the thinking too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Literal
 
 from s1kit.grading import choice, integer, math, s1_compat, text
@@ -76,11 +77,13 @@ def grade_all(
     grader: GraderName = "default",
     *,
     workers: int = 2,
+    pool: MathVerifyPool | None = None,
 ) -> list[Grade]:
     """One `Grade` per generation, in the order of ``generations``; never raises for what a model wrote.
 
     ``questions`` are looked up by id, so they may come in any order and may include more than were asked. Undecided
-    pairs go to ``workers`` killable processes; the same pair is compared once.
+    pairs go to ``workers`` killable processes; the same pair is compared once. ``pool``: processes that the caller
+    keeps for several calls, instead of new ones for this one.
 
     Raises ValueError for an unknown grader or a generation whose question is missing.
     """
@@ -91,7 +94,7 @@ def grade_all(
     if missing:
         raise ValueError(f"{len(missing)} generations answer questions that are not given, the first is {missing[0]}")
     first = [_first_look(by_id[row.question_id], row, grader) for row in generations]
-    settled = _settle([ruling for ruling in first if isinstance(ruling, Comparison)], workers)
+    settled = _settle([ruling for ruling in first if isinstance(ruling, Comparison)], workers, pool)
     rulings = [settled[ruling] if isinstance(ruling, Comparison) else ruling for ruling in first]
     return [
         _as_grade(by_id[row.question_id], row, grader, ruling) for row, ruling in zip(generations, rulings, strict=True)
@@ -107,12 +110,12 @@ def _first_look(question: Question, generation: Generation, grader: GraderName) 
     return GRADERS[grader](question, generation)
 
 
-def _settle(pairs: Sequence[Comparison], workers: int) -> dict[Comparison, Ruling]:
+def _settle(pairs: Sequence[Comparison], workers: int, kept: MathVerifyPool | None) -> dict[Comparison, Ruling]:
     """Math-Verify's ruling on each distinct pair."""
     distinct = list(dict.fromkeys(pairs))
     if not distinct:
         return {}
-    with MathVerifyPool(workers) as pool:
+    with MathVerifyPool(workers) if kept is None else nullcontext(kept) as pool:
         outcomes = pool.compare(distinct)
     settled = {}
     for pair, outcome in zip(distinct, outcomes, strict=True):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from s1kit.store import layout
 from s1kit.store.errors import StoreError
 from s1kit.store.lock import is_locked
-from s1kit.store.manifest import MANIFEST
+from s1kit.store.manifest import MANIFEST, read_manifest
 from s1kit.store.rows import count_rows
 from s1kit.store.run import RunDir
 from s1kit.types import RunKind, RunManifest
@@ -52,10 +52,10 @@ def list_runs(root: Path) -> list[RunSummary]:
 def summary(path: Path) -> RunSummary:
     """One run, whatever state it is in. Never raises for a damaged one."""
     try:
-        run = RunDir.open(path)
+        manifest = read_manifest(path)
     except StoreError as problem:
         return RunSummary(id=path.name, directory=path.name, status="unreadable", problem=problem.message)
-    manifest, problem_text = run.manifest, None
+    problem_text = None
     n_questions = rows = None
     try:
         if manifest.kind == "curate":

@@ -37,7 +37,7 @@ import pyarrow.dataset as pds
 
 from s1kit.store import layout
 from s1kit.store.errors import StoreError
-from s1kit.store.manifest import MANIFEST
+from s1kit.store.manifest import MANIFEST, read_manifest
 from s1kit.store.rows import GENERATIONS, GRADES, QUESTIONS
 from s1kit.store.run import RunDir
 
@@ -139,6 +139,8 @@ def _open(where: Path | Sequence[Path]) -> Iterator[RunDir]:
     asked = run_directories(where)
     for path in asked:
         try:
+            if read_manifest(path).kind == "curate":
+                continue  # questions without generations: nothing for these views
             run = RunDir.open(path)
             layout.record_file(path)
         except StoreError as problem:

@@ -7,7 +7,7 @@ one. Needs pyarrow.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -183,10 +183,15 @@ def write_parquet(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]],
 
 def read_parquet(path: Path, columns: list[str] | None = None, batch: int = BATCH) -> Iterator[dict[str, Any]]:
     """Rows in file order, as plain values. Raises StoreError when the file is missing or damaged."""
+    for taken in read_batches(path, columns, batch):
+        yield from taken.to_pylist()
+
+
+def read_batches(path: Path, columns: list[str] | None = None, batch: int = BATCH) -> Iterator[pa.RecordBatch]:
+    """Rows in file order, as columns, for whoever needs only some of them. Raises StoreError as `read_parquet` does."""
     try:
         with pq.ParquetFile(path) as file:
-            for taken in file.iter_batches(batch_size=batch, columns=columns):
-                yield from taken.to_pylist()
+            yield from file.iter_batches(batch_size=batch, columns=columns)
     except FileNotFoundError as problem:
         raise StoreError(f"`{path}` is missing", "restore it, or start a new run") from problem
     except (OSError, pa.ArrowException) as problem:
@@ -233,10 +238,12 @@ def trace_row(trace: Trace) -> dict[str, Any]:
     return {**trace.model_dump(), "usage": json.dumps(trace.usage)}
 
 
-def read_traces(path: Path) -> Iterator[Trace]:
-    """Traces in file order. Raises StoreError."""
+def read_traces(path: Path, wanted: Collection[str] | None = None) -> Iterator[Trace]:
+    """Traces in file order, all or those of the questions named. Raises StoreError."""
+    names = None if wanted is None else frozenset(wanted)
     for number, row in enumerate(read_parquet(path)):
-        yield to_record(Trace, {**row, "usage": json.loads(row["usage"] or "{}")}, path, number)
+        if names is None or row["question_id"] in names:
+            yield to_record(Trace, {**row, "usage": json.loads(row["usage"] or "{}")}, path, number)
 
 
 def read_questions(path: Path) -> Iterator[Question]:

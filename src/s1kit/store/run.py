@@ -99,8 +99,14 @@ class RunDir:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """A run for reading (and for adding grades and metrics), whether it is running or finished."""
-        return cls(Path(path), read_manifest(Path(path)))
+        """A run for reading (and for adding grades and metrics), whether it is running or finished.
+
+        A curation holds no generations and is refused.
+        """
+        manifest = read_manifest(Path(path))
+        if manifest.kind == "curate":
+            raise StoreError(f"`{path}` is a curation, not a run of a model", f"`s1 curate show {path}` shows it")
+        return cls(Path(path), manifest)
 
     @classmethod
     def resume(
