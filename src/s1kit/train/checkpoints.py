@@ -1,0 +1,70 @@
+"""What survives a killed training run: whole checkpoints, and the log of its steps.
+
+Knows that a checkpoint is whole when its mark is there, which is written after everything else. Refuses to know what
+is in one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from s1kit.store.files import sync, write_atomic
+
+CHECKPOINTS = "checkpoints"
+_MARK = "whole"
+
+
+def mark(checkpoint: Path) -> None:
+    """Say that a checkpoint is whole; on return that is durable."""
+    for file in checkpoint.rglob("*"):
+        if file.is_file():
+            sync(file)
+    write_atomic(checkpoint / _MARK, "")
+
+
+def latest(out: Path) -> Path | None:
+    """The newest whole checkpoint of a run, None where there is none. Torn ones are passed over."""
+    found = [path for path in (out / CHECKPOINTS).glob("checkpoint-*") if (path / _MARK).exists()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+class TrainLog:
+    """``log.jsonl``: one line per logged step, with loss, gradient norm, learning rate, tokens and seconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._began = time.monotonic()
+
+    def cut(self, step: int) -> None:
+        """Keep the lines up to ``step``: what came after the checkpoint is done again."""
+        kept = [entry for entry in self.read() if entry["step"] <= step]
+        write_atomic(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def add(self, step: int, logs: dict[str, Any], tokens: int) -> None:
+        """One step's numbers. ``tokens``: of rows, seen by this process so far."""
+        entry = {
+            "step": step,
+            "loss": float(logs["loss"]),
+            "grad_norm": float(logs.get("grad_norm", 0.0)),
+            "learning_rate": float(logs.get("learning_rate", 0.0)),
+            "tokens": tokens,
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Every whole line, oldest first."""
+        if not self.path.exists():
+            return
+        for line in self.path.read_text(encoding="utf-8").split("\n"):
+            try:
+                entry = json.loads(line) if line else None
+            except ValueError:  # the line that a kill tore
+                continue
+            if isinstance(entry, dict):
+                yield entry
