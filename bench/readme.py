@@ -104,8 +104,9 @@ def _curation(curated: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     goals = curated["goals"]
     return (
         (
-            f"curation of {counts}: all that calls no model, short traces",
-            f"{whole['seconds']:.0f} s, {whole['peak_gib']} GiB",
+            f"curation of {counts}: all that calls no model, short traces; of it Math-Verify on "
+            f"{whole['trace']['compared_by_math_verify']:,} answers",
+            f"{whole['seconds']:.0f} s, {whole['peak_gib']} GiB; {whole['trace']['graded']:.0f} s",
             f"{goals['whole_s']} s, {goals['whole_gib']} GiB",
         ),
         (
