@@ -1,6 +1,6 @@
 """Every benchmark, one after the other; each one's JSON goes to bench/results/<name>.json and a line to the terminal.
 
-make bench
+make bench, or python bench/run_all.py NAME... for some of them
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     failed = []
-    for name in NAMES:
+    for name in sys.argv[1:] or NAMES:
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False

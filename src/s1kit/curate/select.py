@@ -135,7 +135,7 @@ def _chosen(
 def _check(pool: Sequence[Candidate], rule: Rule, size: int, kept: Mapping[str, Chosen]) -> None:
     twice = next((name for name, n in Counter(c.id for c in pool).items() if n > 1), None)
     if twice is not None:
-        raise SelectionError(f"row {twice} is in the pool twice\nhint: the step duplicates keeps one of them")
+        raise SelectionError(f"row {twice} is in the pool twice\nhint: add `duplicates` to `steps`")
     if size < 1:
         raise SelectionError(f"a selection of {size} rows: ask for at least 1")
     if kept and rule not in ("paper", "notebook"):
