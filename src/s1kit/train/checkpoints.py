@@ -12,10 +12,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from s1kit.errors import UserError
 from s1kit.store.files import sync, write_atomic
 
 CHECKPOINTS = "checkpoints"
-_MARK = "whole"
+_MARK, _RUN = "whole", "run.json"
+
+
+def refuse_other_run(out: Path, settings: str, data: str, base: str) -> None:
+    """Note what is trained in ``out``, and raise UserError where unfinished checkpoints of something else lie there."""
+    note = {"settings": settings, "data": data, "base": base}
+    path = out / CHECKPOINTS / _RUN
+    if path.exists() and latest(out) is not None:
+        there = json.loads(path.read_bytes())
+        if other := [name for name, value in note.items() if there.get(name) != value]:
+            raise UserError(
+                f"{out} holds an unfinished run with other {' and '.join(other)}\n"
+                f"hint: train into another folder, or remove {out / CHECKPOINTS}"
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(note) + "\n")
 
 
 def mark(checkpoint: Path) -> None:

@@ -47,14 +47,17 @@ def first_fit(lengths: Sequence[int], width: int) -> list[list[int]]:
     return bins
 
 
-def lay_out(rows: Sequence[tuple[Sequence[int], Sequence[int]]], layout: Layout, pad: int) -> list[Filled]:
-    """The sequences of a batch; ``rows`` are (ids, labels).
+def lay_out(
+    rows: Sequence[tuple[Sequence[int], Sequence[int]]], layout: Layout, pad: int, multiple: int = 1
+) -> list[Filled]:
+    """The sequences of a batch, their width a multiple of ``multiple``; ``rows`` are (ids, labels).
 
     Every row begins at position 0, and its first label is never learned (it would be predicted from the row before);
     padding is a stretch of its own behind the rows, with no labels.
     """
     lengths = [len(ids) for ids, _ in rows]
     width = sum(lengths) if layout == "flat" else max(lengths)
+    width = -(-width // multiple) * multiple
     places = [[i] for i in range(len(rows))] if layout == "padded" else first_fit(lengths, width)
     if layout == "flat":
         places = [list(range(len(rows)))]
@@ -77,8 +80,9 @@ def lay_out(rows: Sequence[tuple[Sequence[int], Sequence[int]]], layout: Layout,
 class Collator:
     """What the trainer calls with the rows of a batch; remembers their ids, for whoever has to name a bad batch."""
 
-    def __init__(self, layout: Layout, pad: int, remember: int = 64) -> None:
+    def __init__(self, layout: Layout, pad: int, remember: int = 64, multiple: int = 1) -> None:
         self.layout: Layout = layout
+        self._multiple = multiple
         self._pad = pad
         self._remember = remember
         self.seen: list[str] = []
@@ -92,7 +96,7 @@ class Collator:
         import torch
 
         self.seen = [*self.seen, *(e["id"] for e in examples)][-self._remember :]
-        filled = lay_out([(e["input_ids"], e["labels"]) for e in examples], self.layout, self._pad)
+        filled = lay_out([(e["input_ids"], e["labels"]) for e in examples], self.layout, self._pad, self._multiple)
         self.tokens += sum(len(e["input_ids"]) for e in examples)
         self.slots += sum(len(f.ids) for f in filled)
         batch = {"input_ids": torch.tensor([f.ids for f in filled]), "labels": torch.tensor([f.labels for f in filled])}

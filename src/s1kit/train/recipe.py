@@ -9,24 +9,36 @@ import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
-from pydantic import Field
-
-from s1kit.curate.rows import build_rows, check_row
+from s1kit.curate.rows import IGNORED, build_rows, check_row
 from s1kit.curate.trainset import FILE, made_with, read_rows
+from s1kit.engines.fingerprint import fingerprint
 from s1kit.errors import UserError
 from s1kit.formats import ResolvedFormat, load_format
-from s1kit.nano.shipped import resolve_model
+from s1kit.nano.shipped import SHIPPED, resolve_model
 from s1kit.nano.traces import load as nano_traces
+from s1kit.store.difference import config_hash, outputs_only
+from s1kit.store.files import write_atomic
 from s1kit.store.manifest import environment
 from s1kit.tokenizer import Tokenizer
+from s1kit.train.checkpoints import refuse_other_run
+from s1kit.train.model_card import ModelCardFacts, TrainedOn
+from s1kit.train.overflow import cut_rows
+from s1kit.train.publish import publish
+from s1kit.train.settings import Count, Settings
 from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune
-from s1kit.types import Question, Record, Trace, TrainRow, canonical_json, sha256_hex
+from s1kit.types import Question, Trace, TrainRow, canonical_json, sha256_hex
+
+NON_OUTPUT = frozenset(
+    {"out", "data", "per_device", "layout", "checkpointing", "offload_activations", "attention"}
+    | {"save_every", "keep", "report_to", "log_every"}
+)
+"""Settings that change no weight but by rounding: a run may go on with others."""
 
 
-class TrainConfig(Record):
-    """``s1 train``: the paper's recipe (section 3) unless told otherwise; small models want a higher rate."""
+class TrainConfig(Settings):
+    """``s1 train``: which rows, which base, and the settings of the run."""
 
     base: str = "nano-base"
     """Folder; ``nano-base`` ships with s1kit."""
@@ -34,19 +46,15 @@ class TrainConfig(Record):
     data: str = "nano_traces"
     """The nano teacher's traces; a JSONL file with ``question`` (or text), ``thinking`` and ``answer``; or a training
     set of ``s1 curate``: its folder, or its ``train.parquet``."""
-    size: Annotated[int, Field(strict=True, gt=0)] = 1000
+    size: Count = 1000
     """Rows to take at most. A training set was selected already: it is taken whole, whatever ``size`` says."""
     data_seed: int = 1
     format: str = "s1"
-    max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
-    """A longer row is refused; nothing is ever truncated."""
-    epochs: float = Field(default=5, gt=0)
-    batch_size: Annotated[int, Field(strict=True, gt=0)] = 16
-    accumulate: Annotated[int, Field(strict=True, gt=0)] = 1
-    learning_rate: float = Field(default=1e-5, gt=0)
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    weight_decay: float = Field(default=1e-4, ge=0)
-    seed: int = 0
+    max_tokens: Count | None = None
+    """What a longer row is: see ``on_overflow``."""
+    on_overflow: Literal["refuse", "cut"] = "refuse"
+    """refuse: an error that names it. cut: its end is lost, usually with its answer, as in the paper's Table 7; every
+    row that was cut is told."""
 
 
 def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
@@ -57,27 +65,73 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     if not Path(base).is_dir():
         raise UserError(f"no model folder {base}\nhint: nano-base, or the folder of a downloaded model")
     form = load_format(config.format).resolve(Tokenizer.load(base))
-    trainset = _trainset(config.data)
-    if trainset is None:
-        rows, tokenizer = build_rows(_pairs(config), form, max_tokens=config.max_tokens), form.tokenizer.hash
-    else:
-        rows, tokenizer = _built(trainset, form, config.max_tokens)
-    shared = {"epochs", "batch_size", "accumulate", "learning_rate", "warmup", "weight_decay", "seed"}
-    done = finetune(SftConfig(base=Path(base), out=Path(config.out), **config.model_dump(include=shared)), rows, tell)
+    rows, tokenizer = load_rows(config, form)
+    rows, cut = cut_rows(rows, config.max_tokens, form.close) if config.on_overflow == "cut" else (rows, [])
+    data = sha256_hex(canonical_json([row.model_dump(mode="json") for row in rows]))
+    out = Path(config.out)
+    weights = fingerprint(Path(base))
+    outputs = outputs_only(config.model_dump(mode="json"), NON_OUTPUT)
+    refuse_other_run(out, config_hash(outputs), data, weights)
+    settings = config.model_dump(include=set(Settings.model_fields))
+    done = finetune(SftConfig(base=Path(base), out=out, **settings), rows, tell)
     facts: dict[str, Any] = {
         "kind": "sft",
         "command": "s1 " + " ".join(sys.argv[1:]),
         "recipe": config.model_dump(mode="json"),
+        "arguments": {key: str(value) for key, value in config.arguments().items()},
+        "base_sha256": weights,
         "data_tokenizer": tokenizer,
-        "data_sha256": sha256_hex(canonical_json([row.model_dump(mode="json") for row in rows])),
+        "data_sha256": data,
         "rows": done.rows,
+        "rows_cut": cut,
         "tokens_per_epoch": done.tokens,
         "seconds": round(done.seconds, 1),
+        "resumed_from": done.resumed_from,
         "loss_curve": done.losses,
         **environment(),
     }
-    (done.out / "manifest.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return done
+    write_atomic(done.out / "manifest.json", json.dumps(facts, indent=1) + "\n")
+    lost = sum(bool(row["answer_lost"]) for row in cut)
+    publish(done.out, card_facts(config, rows, done, data, form.tokenizer.name))
+    return done.model_copy(update={"rows_cut": len(cut), "answers_lost": lost})
+
+
+def load_rows(config: TrainConfig, form: ResolvedFormat) -> tuple[list[TrainRow], str]:
+    """The rows of a recipe, uncut, and the hash of the tokenizer that made them (``unknown`` where nobody says)."""
+    limit = config.max_tokens if config.on_overflow == "refuse" else None
+    trainset = _trainset(config.data)
+    if trainset is None:
+        return build_rows(_pairs(config), form, max_tokens=limit), form.tokenizer.hash
+    return _built(trainset, form, limit)
+
+
+def card_facts(config: TrainConfig, rows: list[TrainRow], done: Finetuned, data: str, tokenizer: str) -> ModelCardFacts:
+    """What the model card says of this run; metrics come later, when somebody has measured."""
+    settings = config.model_dump(mode="json", include=set(Settings.model_fields))
+    plain = {k: v if isinstance(v, str | int | float | bool | None) else json.dumps(v) for k, v in settings.items()}
+    here = environment()
+    return ModelCardFacts(
+        name=done.out.name,
+        base=config.base,
+        licence="apache-2.0" if config.base in SHIPPED else None,
+        command="s1 " + " ".join(sys.argv[1:]),
+        s1kit_version=here["s1kit_version"],
+        format=config.format,
+        tokenizer=tokenizer,
+        data=TrainedOn(
+            name=Path(config.data).name,
+            rows=done.rows,
+            tokens=done.tokens,
+            trained_tokens=sum(label != IGNORED for row in rows for label in row.labels),
+            sha256=data,
+            longest=max(row.n_tokens for row in rows),
+        ),
+        recipe=plain,
+        losses=done.losses,
+        seconds=done.seconds,
+        hardware=str(here["hardware"].get("cpu", "")),
+        versions=here["packages"],
+    )
 
 
 def _trainset(data: str) -> Path | None:

@@ -1,23 +1,26 @@
 """Fine-tuning on rows of ids and labels: a thin call into TRL's SFTTrainer.
 
-Knows the paper's recipe and TRL's traps: `max_length` would behead traces, a bare `from_pretrained` would train in
-bfloat16, `warmup_ratio` is gone. Refuses to build data, and to tokenise anything.
+Knows when to resume, when to stop and what to save, on one device or many. Refuses to build data, to tokenise anything,
+and to leave a value to TRL: ``settings`` has them all.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from s1kit.errors import UserError
 from s1kit.train.checkpoints import CHECKPOINTS, TrainLog, latest, mark
-from s1kit.train.collate import Collator, Layout
+from s1kit.train.collate import Collator
+from s1kit.train.launch import pad_multiple
+from s1kit.train.settings import Adapter, Settings
 from s1kit.types import TrainRow
 
 Tell = Callable[[int, int, float], None]
@@ -28,48 +31,11 @@ class TrainError(UserError):
     """Training that cannot begin or go on; says which rows and what to do."""
 
 
-class Lora(BaseModel):
-    """Train low-rank additions instead of the weights; ``four_bit`` keeps the frozen weights in 4 bits (QLoRA)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    r: int = Field(default=32, ge=1)
-    alpha: int = Field(default=64, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    targets: str | tuple[str, ...] = "all-linear"
-    four_bit: bool = False
-
-
-class SftConfig(BaseModel):
-    """Values of a fine-tuning run; the defaults are the paper's but for the size of a batch's share per device."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class SftConfig(Settings):
+    """The settings of a run with its folders."""
 
     base: Path
     out: Path
-    epochs: float = Field(default=5, gt=0)
-    batch_size: int = Field(default=16, ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    learning_rate: float = Field(default=1e-5, gt=0)
-    warmup: float = Field(default=0.05, ge=0, lt=1)
-    weight_decay: float = Field(default=1e-4, ge=0)
-    betas: tuple[float, float] = (0.9, 0.95)
-    max_grad_norm: float = Field(default=1.0, gt=0)
-    schedule: str = "cosine"
-    seed: int = 0
-    precision: Literal["float32", "bf16"] = "float32"
-    """bf16: matrix products in bfloat16, weights and optimiser in float32, as the paper trained."""
-    layout: Layout = "packed"
-    gradient_checkpointing: bool = False
-    activation_offload: bool = False
-    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "sdpa"
-    lora: Lora | None = None
-    save_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
-    save_every: int | None = Field(default=None, ge=1)
-    """Optimiser steps between checkpoints, from which a run that was killed goes on; None: none are kept."""
-    log_every: int = Field(default=10, ge=1)
-    """Optimiser steps between two values of the loss curve."""
-    report_to: tuple[Literal["wandb", "tensorboard", "trackio"], ...] = ()
 
 
 class Finetuned(BaseModel):
@@ -82,6 +48,9 @@ class Finetuned(BaseModel):
     tokens: int
     seconds: float
     losses: tuple[tuple[int, float], ...]
+    rows_cut: int = 0
+    answers_lost: int = 0
+    """Of the rows that were cut: those without a token of their answer."""
     resumed_from: int | None = None
     """Step of the checkpoint that this process began with."""
 
@@ -95,6 +64,7 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = No
         raise ValueError("no rows to train on")
     from transformers import AutoTokenizer
 
+    arguments = _arguments(config)  # first: it starts torch.distributed, without which every rank would load it all
     tokenizer: Any = AutoTokenizer.from_pretrained(config.base)
     model = _model(config)
     _refuse_long(rows, model.config.max_position_embeddings)
@@ -104,7 +74,8 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = No
     checkpoint = latest(config.out) if config.save_every else None
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
     log.cut(step or 0)
-    trainer, collator = _trainer(config, rows, model, tokenizer, log, tell)
+    trainer, collator = _trainer(config, arguments, rows, model, tokenizer, log, tell)
+    _refuse_lost_sharding(trainer)
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     except _NotANumberError as error:
@@ -133,13 +104,26 @@ def _kept(out: Path) -> str:
     return f"the last good checkpoint is {found}" if found else "no checkpoint was kept (save_every)"
 
 
+def _arguments(config: SftConfig) -> Any:
+    """TRL's configuration for this process. Raises LaunchError where the processes cannot share the batch."""
+    from trl import SFTConfig
+
+    groups = int(os.environ.get("WORLD_SIZE", "1")) // _context_parallel()
+    return SFTConfig(output_dir=str(config.out / CHECKPOINTS), **config.arguments(groups))
+
+
+def _context_parallel() -> int:
+    """Devices that share a row, as the launch files say it."""
+    return int(os.environ.get("PARALLELISM_CONFIG_CP_SIZE", "1"))
+
+
 def _model(config: SftConfig) -> Any:
-    """The base in float32 (4 bits under QLoRA), with LoRA layers where they are asked for."""
+    """The base in the precision of its ``weights`` (4 bits under QLoRA)."""
     import torch
     from transformers import AutoModelForCausalLM
 
-    values: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": config.attention}
-    if config.lora is not None and config.lora.four_bit:
+    values: dict[str, Any] = {"dtype": getattr(torch, config.weights), "attn_implementation": config.attention}
+    if config.adapter is not None and config.adapter.four_bit:
         from transformers import BitsAndBytesConfig
 
         values["quantization_config"] = BitsAndBytesConfig(
@@ -157,62 +141,18 @@ def _refuse_long(rows: Sequence[TrainRow], positions: int) -> None:
         raise ValueError(f"row {worst.id}: {worst.n_tokens} tokens, the model has {positions} positions")
 
 
-def arguments(config: SftConfig) -> dict[str, Any]:
-    """Every value that is given to TRL's SFTConfig: also those whose default happens to be right today."""
-    return {
-        "num_train_epochs": config.epochs,
-        "per_device_train_batch_size": config.batch_size,
-        "gradient_accumulation_steps": config.accumulate,
-        "learning_rate": config.learning_rate,
-        "warmup_steps": config.warmup,
-        "lr_scheduler_type": config.schedule,
-        "weight_decay": config.weight_decay,
-        "adam_beta1": config.betas[0],
-        "adam_beta2": config.betas[1],
-        "adam_epsilon": 1e-8,
-        "max_grad_norm": config.max_grad_norm,
-        "optim": "adamw_torch",
-        "average_tokens_across_devices": True,
-        "max_length": None,
-        "packing": False,
-        "padding_free": False,
-        "assistant_only_loss": False,
-        "loss_type": "nll",
-        "bf16": config.precision == "bf16",
-        "fp16": False,
-        "gradient_checkpointing": config.gradient_checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if config.gradient_checkpointing else None,
-        "activation_offloading": config.activation_offload,
-        "dataset_kwargs": {"skip_prepare_dataset": True},
-        "remove_unused_columns": False,
-        "train_sampling_strategy": "random",
-        "shuffle_dataset": False,
-        "dataloader_drop_last": False,
-        "dataloader_num_workers": 0,
-        "dataloader_pin_memory": False,
-        "save_strategy": "no" if config.save_every is None else "steps",
-        "save_steps": config.save_every or 500,
-        "save_total_limit": 2,
-        "save_only_model": False,
-        "logging_strategy": "steps",
-        "logging_steps": config.log_every,
-        "logging_first_step": False,
-        "logging_nan_inf_filter": False,
-        "eval_strategy": "no",
-        "report_to": list(config.report_to),
-        "disable_tqdm": True,
-        "use_cpu": False,
-        "seed": config.seed,
-        "data_seed": config.seed,
-    }
-
-
 def _trainer(
-    config: SftConfig, rows: Sequence[TrainRow], model: Any, tokenizer: Any, log: TrainLog, tell: Tell | None
+    config: SftConfig,
+    arguments: Any,
+    rows: Sequence[TrainRow],
+    model: Any,
+    tokenizer: Any,
+    log: TrainLog,
+    tell: Tell | None,
 ) -> tuple[Any, Collator]:
     from datasets import Dataset
     from transformers import PrinterCallback, TrainerCallback
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTTrainer
 
     class Watching(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -221,49 +161,68 @@ def _trainer(
             loss = float(logs["loss"])
             if not math.isfinite(loss):
                 raise _NotANumberError(loss, state.global_step)
+            if not state.is_world_process_zero:
+                return
             log.add(state.global_step, logs, collator.tokens)
             if tell is not None:
                 tell(state.global_step, state.max_steps, loss)
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            if state.is_world_process_zero:
+                mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    collator = Collator(config.layout, pad, remember=config.batch_size * config.accumulate)
+    multiple = pad_multiple(_context_parallel())
+    collator = Collator(config.layout, pad, remember=config.batch_size, multiple=multiple or 1)
     columns = [{"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows]
     trainer = SFTTrainer(
         model=model,
-        args=SFTConfig(output_dir=str(config.out / CHECKPOINTS), **arguments(config)),
+        args=arguments,
         train_dataset=Dataset.from_list(columns),
         processing_class=tokenizer,
         data_collator=collator,
-        peft_config=_peft(config.lora),
+        peft_config=_peft(config.adapter),
         callbacks=[Watching()],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer, collator
 
 
-def _peft(lora: Lora | None) -> Any:
-    if lora is None:
+def _refuse_lost_sharding(trainer: Any) -> None:
+    """Without an accelerator accelerate passes over FSDP without a word, and every process would train by itself."""
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        kind = str(trainer.accelerator.distributed_type)
+        if "FSDP" not in kind:
+            raise TrainError(f"the launcher asks for FSDP, accelerate made {kind} of it\nhint: are there accelerators?")
+
+
+def _peft(adapter: Adapter | None) -> Any:
+    if adapter is None:
         return None
     from peft import LoraConfig
 
-    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     return LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+        r=adapter.r,
+        lora_alpha=adapter.alpha,
+        lora_dropout=adapter.dropout,
+        target_modules=adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets),
+        task_type="CAUSAL_LM",
     )
 
 
 def _save(config: SftConfig, trainer: Any) -> None:
-    """Whole weights (LoRA merged in) and the base's own tokenizer, byte for byte."""
+    """Whole weights (adapters merged in) and the base's own tokenizer, byte for byte."""
     import torch
 
     model = trainer.accelerator.unwrap_model(trainer.model)
-    if config.lora is not None:
-        model = model.merge_and_unload()
-    model.to(getattr(torch, config.save_dtype)).save_pretrained(config.out)
-    _copy_tokenizer(config.base, config.out)
+    model.config.use_cache = True  # the trainer turns it off, and it would be written down
+    if trainer.is_fsdp_enabled:  # every rank takes part in gathering; the launch files ask for the full state
+        trainer.save_model(str(config.out))
+    elif trainer.is_world_process_zero():
+        whole = model.merge_and_unload() if config.adapter is not None else model
+        whole.to(getattr(torch, config.save_dtype)).save_pretrained(config.out)
+    if trainer.is_world_process_zero():
+        _copy_tokenizer(config.base, config.out)
 
 
 def _copy_tokenizer(base: Path, out: Path) -> None:
