@@ -32,6 +32,7 @@ def train(
     from s1kit.config import load
     from s1kit.report.training import training_picture
     from s1kit.train.recipe import TrainConfig, run
+    from s1kit.train.sft import first_process
 
     config, settings = load(TrainConfig, recipe, None, tuple(sets or ()))
     if explain:
@@ -43,6 +44,8 @@ def train(
         _launch(config, recipe, launch, context_parallel)
         return
     done = run(config, lambda step, steps, loss: say(f"step {step} of {steps}  loss {loss:.4f}"))
+    if not first_process():
+        return
     again = f", from step {done.resumed_from} on" if done.resumed_from else ""
     say(f"{done.rows} rows, {done.tokens} tokens, {done.seconds:.0f} s{again}")
     if done.rows_cut:

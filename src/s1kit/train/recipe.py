@@ -27,7 +27,7 @@ from s1kit.train.model_card import ModelCardFacts, TrainedOn
 from s1kit.train.overflow import cut_rows
 from s1kit.train.publish import publish
 from s1kit.train.settings import Count, Settings
-from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune
+from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune, first_process, processes
 from s1kit.types import Question, Trace, TrainRow, canonical_json, sha256_hex
 
 NON_OUTPUT = frozenset(
@@ -71,14 +71,17 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     out = Path(config.out)
     weights = fingerprint(Path(base))
     outputs = outputs_only(config.model_dump(mode="json"), NON_OUTPUT)
-    refuse_other_run(out, config_hash(outputs), data, weights)
+    if first_process():
+        refuse_other_run(out, config_hash(outputs), data, weights)
     settings = config.model_dump(include=set(Settings.model_fields))
     done = finetune(SftConfig(base=Path(base), out=out, **settings), rows, tell)
+    if not first_process():
+        return done
     facts: dict[str, Any] = {
         "kind": "sft",
         "command": "s1 " + " ".join(sys.argv[1:]),
         "recipe": config.model_dump(mode="json"),
-        "arguments": {key: str(value) for key, value in config.arguments().items()},
+        "arguments": {key: str(value) for key, value in config.arguments(processes()).items()},
         "base_sha256": weights,
         "data_tokenizer": tokenizer,
         "data_sha256": data,

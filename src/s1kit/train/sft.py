@@ -73,7 +73,8 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = No
     log = TrainLog(config.out / "log.jsonl")
     checkpoint = latest(config.out) if config.save_every else None
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
-    log.cut(step or 0)
+    if first_process():
+        log.cut(step or 0)
     trainer, collator = _trainer(config, arguments, rows, model, tokenizer, log, tell)
     _refuse_lost_sharding(trainer)
     try:
@@ -84,7 +85,9 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = No
             f"hint: {_kept(config.out)}; look at these rows, or lower learning_rate"
         ) from error
     _save(config, trainer)
-    shutil.rmtree(config.out / CHECKPOINTS, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()  # nobody may still be reading what is removed, or waiting for what is saved
+    if first_process():
+        shutil.rmtree(config.out / CHECKPOINTS, ignore_errors=True)
     return Finetuned(
         out=config.out,
         rows=len(rows),
@@ -99,6 +102,11 @@ class _NotANumberError(ArithmeticError):
     """Loss and step; raised inside the trainer's loop to leave it."""
 
 
+def first_process() -> bool:
+    """Whether this is the process that writes and speaks, of all that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _kept(out: Path) -> str:
     found = latest(out)
     return f"the last good checkpoint is {found}" if found else "no checkpoint was kept (save_every)"
@@ -106,10 +114,17 @@ def _kept(out: Path) -> str:
 
 def _arguments(config: SftConfig) -> Any:
     """TRL's configuration for this process. Raises LaunchError where the processes cannot share the batch."""
+    import torch
     from trl import SFTConfig
 
-    groups = int(os.environ.get("WORLD_SIZE", "1")) // _context_parallel()
-    return SFTConfig(output_dir=str(config.out / CHECKPOINTS), **config.arguments(groups))
+    # without an accelerator, and unless told so, several processes would each train a model of their own
+    alone = not torch.accelerator.is_available()
+    return SFTConfig(output_dir=str(config.out / CHECKPOINTS), use_cpu=alone, **config.arguments(processes()))
+
+
+def processes() -> int:
+    """Groups of processes that share a batch, as the launcher started them."""
+    return int(os.environ.get("WORLD_SIZE", "1")) // _context_parallel()
 
 
 def _context_parallel() -> int:
@@ -189,7 +204,11 @@ def _trainer(
 
 
 def _refuse_lost_sharding(trainer: Any) -> None:
-    """Without an accelerator accelerate passes over FSDP without a word, and every process would train by itself."""
+    """What the launcher asks for has to be what accelerate does: it passes over much of it without a word."""
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if trainer.accelerator.num_processes != started:
+        together = trainer.accelerator.num_processes
+        raise TrainError(f"{started} processes were started, {together} train together\nhint: check the launch files")
     if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
         kind = str(trainer.accelerator.distributed_type)
         if "FSDP" not in kind:
