@@ -43,7 +43,7 @@ def print_json(value: Any) -> None:
 
 def say(text: str, style: str | None = None) -> None:
     """A line for people; never interpreted as markup, since it may hold a model's words."""
-    people().print(text, style=style, markup=False)
+    people().print(text, style=style, markup=False, soft_wrap=True)
 
 
 def hint(text: str) -> None:
