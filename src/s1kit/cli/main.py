@@ -12,7 +12,7 @@ import traceback
 
 import typer
 
-from s1kit.cli import ask, curate, env, evaluate, grade, metrics, nano, query, report, runs, sweep, train
+from s1kit.cli import ask, curate, env, evaluate, grade, metrics, nano, query, report, reproduce, runs, sweep, train
 from s1kit.cli.console import INTERRUPTED, fail
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.add_typer(runs.app, name="runs")
 app.command("query")(query.query)
 app.add_typer(curate.app, name="curate")
 app.command("train")(train.train)
+app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(nano.app, name="nano")
 app.command("env")(env.env)
 
