@@ -274,6 +274,7 @@ def _check(key: str, as_json: bool) -> None:
     else:
         for finding in findings:
             word = {True: "ok", False: "differs", None: "unknown"}[finding.same]
+            word = "no hub" if finding.what == "hub" else word
             print(f"{word:8} {finding.part} {finding.what}: declared {finding.declared}, found {finding.found}")
     if any(f.same is False for f in findings):
         raise SystemExit(FAILED)

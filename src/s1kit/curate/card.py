@@ -99,7 +99,7 @@ def render_card(facts: CardFacts) -> str:
     """The card as text: YAML front matter, then Markdown."""
     front = yaml.safe_dump(_front_matter(facts), sort_keys=False, allow_unicode=False, width=10**6)
     licences = sorted({source.licence or "unknown" for source in facts.sources if source.selected})
-    body = _environment().get_template("card.md.j2").render(f=facts, licences=licences)
+    body = markdown_environment("s1kit.curate").get_template("card.md.j2").render(f=facts, licences=licences)
     return f"---\n{front}---\n\n{body}"
 
 
@@ -159,14 +159,15 @@ def _visible(char: str) -> str:
     return char
 
 
-def _environment() -> jinja2.Environment:
+def markdown_environment(package: str) -> jinja2.Environment:
+    """Templates of ``package`` that make Markdown: every value is escaped, whatever the template forgets."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("s1kit.curate"),
+        loader=jinja2.PackageLoader(package),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=cell,  # no value reaches the page unescaped, whatever the template forgets
+        finalize=cell,
         autoescape=False,
     )
     environment.filters["code"] = code

@@ -16,7 +16,7 @@ import jinja2
 import yaml
 from pydantic import Field
 
-from s1kit.curate.card import HUB_LICENCES, cell, code
+from s1kit.curate.card import HUB_LICENCES, code, markdown_environment
 from s1kit.formats import BUILT_IN, Format
 from s1kit.types import Record
 
@@ -119,18 +119,8 @@ def _front_matter(facts: ModelCardFacts) -> dict[str, Any]:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("s1kit.train"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=cell,  # no value reaches the page unescaped, whatever the template forgets
-        autoescape=False,
-    )
-    environment.filters["code"] = code
+    environment = markdown_environment("s1kit.train")
     environment.filters["shell"] = lambda value: code(shlex.quote(str(value)))
     environment.filters["literal"] = lambda value: code(json.dumps(str(value)))  # also valid Python
-    environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["number"] = lambda value: f"{value:,.2f}".rstrip("0").rstrip(".")
     return environment
