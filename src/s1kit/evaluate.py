@@ -21,7 +21,7 @@ from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
-from s1kit.policies import BudgetForcing, Sampling, Unforced, row_seed
+from s1kit.policies import Ask, BudgetForcing, Sampling, Unforced, row_seed
 from s1kit.store.rules import split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import EngineInfo, Generation, Grade, Question, Role
@@ -43,14 +43,18 @@ class Job:
 
     questions: tuple[Question, ...]
     points: tuple[Point, ...]
-    rows: dict[tuple[str, int], Row]
-    """(question id, sample) -> the rendered prompt."""
+    rows: dict[Ask | None, dict[tuple[str, int], Row]]
+    """What the prompt asks for -> (question id, sample) -> the rendered prompt."""
     samples: int
 
     @property
     def size(self) -> int:
         """Generations that the whole run holds."""
-        return len(self.points) * len(self.rows)
+        return len(self.points) * len(self.questions) * self.samples
+
+    def rows_of(self, point: Point) -> dict[tuple[str, int], Row]:
+        """(question id, sample) -> the prompt that this policy starts from."""
+        return self.rows[point.policy.ask]
 
 
 @dataclass(slots=True)
@@ -100,7 +104,7 @@ def role_of(policy: Unforced | BudgetForcing) -> Role:
         return "fresh"
     if policy.extensions or policy.min_thinking:
         return "extension"
-    return "natural" if policy.max_thinking is None else "budget"
+    return "natural" if policy.max_thinking is None and policy.ask is None else "budget"
 
 
 def prepare(
@@ -122,14 +126,9 @@ def prepare(
     for policy, role, sampling in policies:
         plan = Plan.make(policy, fmt, sampling, info)
         points.setdefault(plan.policy_id, Point(policy, role, sampling, plan))
-    rows: dict[tuple[str, int], Row] = {}
-    for question in questions:
-        try:
-            prompt, opening = fmt.render([{"role": "user", "content": question.prompt()}], system)
-        except FormatError as error:
-            raise FormatError(f"question {question.id} ({question.text[:40]!r}): {error}") from error
-        for sample in range(samples):
-            rows[question.id, sample] = Row(question.id, prompt, opening, sample, row_seed(seed, question.id, sample))
+    asks = dict.fromkeys(point.policy.ask for point in points.values())
+    rows = {ask: _render(questions, fmt, ask, samples, seed, system) for ask in asks}
+    job = Job(tuple(questions), tuple(points.values()), rows, samples)
     for point in points.values():
         named = point.policy.equal_to if isinstance(point.policy, BudgetForcing) else None
         if named is not None and (named not in points or named == point.plan.policy_id):
@@ -137,8 +136,23 @@ def prepare(
                 f"policy {point.plan.label!r} refers to {named!r}, which this run does not have\n"
                 f"hint: it has {', '.join(sorted(p for p in points if p != point.plan.policy_id))}"
             )
-        refuse_overflow(point.plan, list(rows.values()))
-    return Job(tuple(questions), tuple(points.values()), rows, samples)
+        refuse_overflow(point.plan, list(job.rows_of(point).values()))
+    return job
+
+
+def _render(
+    questions: Sequence[Question], fmt: ResolvedFormat, ask: Ask | None, samples: int, seed: int, system: str | None
+) -> dict[tuple[str, int], Row]:
+    rows: dict[tuple[str, int], Row] = {}
+    for question in questions:
+        text = question.prompt() if ask is None else ask.prompt(question.prompt())
+        try:
+            prompt, opening = fmt.render([{"role": "user", "content": text}], system)
+        except FormatError as error:
+            raise FormatError(f"question {question.id} ({question.text[:40]!r}): {error}") from error
+        for sample in range(samples):
+            rows[question.id, sample] = Row(question.id, prompt, opening, sample, row_seed(seed, question.id, sample))
+    return rows
 
 
 def refuse_overflow(plan: Plan, rows: list[Row]) -> None:
@@ -212,8 +226,9 @@ def _machines(
     job: Job, done: frozenset[tuple[str, str, int]], used: dict[tuple[str, str, int], int], late: bool
 ) -> Iterator[Machine]:
     """Machines of the missing rows, question by question: what shares prefixes is open at the same time."""
-    for (question, sample), row in job.rows.items():
+    for question, sample in ((q.id, sample) for q in job.questions for sample in range(job.samples)):
         for point in job.points:
+            row = job.rows_of(point)[question, sample]
             equal_to = point.policy.equal_to if isinstance(point.policy, BudgetForcing) else None
             if (equal_to is not None) != late or (question, point.plan.policy_id, sample) in done:
                 continue
@@ -227,10 +242,11 @@ def _machines(
 
 def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
     """Let the sweep know what a stored row's requests were answered."""
-    plan = next((p.plan for p in job.points if p.plan.policy_id == generation.policy_id), None)
-    row = job.rows.get((generation.question_id, generation.sample))
-    if plan is None or row is None or generation.error is not None:
+    point = next((p for p in job.points if p.plan.policy_id == generation.policy_id), None)
+    row = None if point is None else job.rows_of(point).get((generation.question_id, generation.sample))
+    if point is None or row is None or generation.error is not None:
         return
+    plan = point.plan
     if isinstance(plan.policy, BudgetForcing) and (plan.policy.equal_to is not None or plan.policy.compat is not None):
         return  # a cap is known only with the row it refers to; the reference's trimming leaves no replayable record
     for request, chunk in replay(plan, row, generation):
@@ -292,6 +308,7 @@ def probed_traces(
         g.question_id: g for g in generations if policies[g.policy_id].get("role") == "natural" and g.sample == 0
     }
     budgets = {p: d["policy"]["max_thinking"] for p, d in policies.items() if d.get("role") in ("anytime", "budget")}
+    budgets = {p: limit for p, limit in budgets.items() if limit is not None}  # a prompt that asks cuts nothing
     if not natural or not any(d.get("role") == "anytime" for d in policies.values()):
         return []
     probes: dict[str, dict[int, Probe]] = {q: {} for q in natural}

@@ -191,6 +191,17 @@ BUILT_IN: dict[str, Format] = {
             think_stops=("<|im_start|>",),
             turn_end=("<|im_end|>", "<|endoftext|>"),
         ),
+        # s1 trained with a countdown of steps: thinking ends only where the answer begins, since a model that counts
+        # may write the marker that opens a step
+        Format(
+            name="s1-steps",
+            open="<|im_start|>think\n",
+            close="<|im_start|>answer\n",
+            cutoff_suffix="Final Answer:",
+            nudge="Wait",
+            think_stops=("<|im_start|>answer",),
+            turn_end=("<|im_end|>", "<|endoftext|>"),
+        ),
         # Qwen3 and QwQ end turns as Qwen does; DeepSeek-R1 and its distillations with their own token
         _think_family("qwen3", "<|im_end|>", "<|endoftext|>"),
         _think_family("qwq", "<|im_end|>", "<|endoftext|>"),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from s1kit.conditions import Unit, instruct
 from s1kit.types import Record, canonical_json, sha256_hex
 
 Count = Annotated[int, Field(strict=True, ge=0)]
@@ -30,16 +31,36 @@ class Sampling(Record):
     """Row seed, H(run seed, question, sample, try); the run's own seed never enters a policy's identity."""
 
 
+class Ask(Record):
+    """An amount of thinking that the prompt asks for (paper, section 5: token- and step-conditional control).
+
+    Whether a model does as it is asked is for the run to show; nothing is enforced by it.
+    """
+
+    unit: Unit
+    limit: Annotated[int, Field(strict=True, gt=0)]
+
+    def prompt(self, text: str) -> str:
+        """The user turn that asks for it."""
+        return instruct(text, self.limit, self.unit)
+
+    def slug(self) -> str:
+        """Part of a policy's readable name."""
+        return f"ask{self.limit}{self.unit}"
+
+
 class Unforced(Record):
     """Let the model write until it ends its turn; find the phases afterwards at the first delimiter."""
 
     kind: Literal["unforced"] = "unforced"
     max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
     """None: as much as the context holds."""
+    ask: Ask | None = None
 
     def slug(self) -> str:
         """Short readable name, the first half of the policy id."""
-        return "unforced" if self.max_tokens is None else f"unforced-{self.max_tokens}"
+        parts = ["unforced", *([str(self.max_tokens)] if self.max_tokens is not None else [])]
+        return "-".join([*parts, *([self.ask.slug()] if self.ask else [])])
 
 
 class BudgetForcing(Record):
@@ -67,6 +88,8 @@ class BudgetForcing(Record):
     equal_to: str | None = None
     """A policy id: each row may think for at most as many tokens as that policy's row of the same question and sample
     used. The placebo at equal tokens: a fresh sample against an extended trace."""
+    ask: Ask | None = None
+    """Said in the prompt, beside whatever is forced."""
     compat: Literal["s1"] | None = None
     """"s1": the reference harness with its quirks (``s1kit.forcing.compat``), for reproducing published runs."""
 
@@ -98,6 +121,8 @@ class BudgetForcing(Record):
             parts.append(f"{word}{self.extensions}")
         if self.equal_to:
             parts.append("equal")
+        if self.ask:
+            parts.append(self.ask.slug())
         if self.compat:
             parts.append(f"compat-{self.compat}")
         return "-".join(parts) if len(parts) > 1 else "bf-natural"
@@ -108,9 +133,11 @@ Policy = Annotated[Unforced | BudgetForcing, Field(discriminator="kind")]
 
 def label(policy: Unforced | BudgetForcing) -> str:
     """What a table or a plot calls the policy: ``natural``, ``max 512``, ``Wait x2``."""
+    asked = [f"asked {policy.ask.limit} {policy.ask.unit}"] if policy.ask else []
     if isinstance(policy, Unforced):
-        return "unforced" if policy.max_tokens is None else f"unforced {policy.max_tokens}"
-    parts: list[str] = []
+        name = "unforced" if policy.max_tokens is None else f"unforced {policy.max_tokens}"
+        return ", ".join([name, *asked])
+    parts: list[str] = list(asked)
     if policy.max_thinking is not None:
         parts.append(f"max {policy.max_thinking}")
     if policy.min_thinking:
@@ -131,8 +158,10 @@ def policy_id(policy: Unforced | BudgetForcing, format_spec: dict[str, Any], sam
     The digits are of SHA-256 over the canonical JSON of policy, format and sampling, without their seeds: two runs with
     other seeds share policy ids, two formats never do.
     """
+    plain = policy.model_dump(mode="json", exclude={"after_nudge": {"seed"}})
     content = {
-        "policy": policy.model_dump(mode="json", exclude={"after_nudge": {"seed"}}),
+        # what came after the first release counts only where it is used, so that older runs keep their names
+        "policy": {key: value for key, value in plain.items() if key != "ask" or value is not None},
         "format": format_spec,
         "sampling": sampling.model_dump(mode="json", exclude={"seed"}),
     }

@@ -1,4 +1,4 @@
-"""``s1 reproduce nano``: one cell from pool to table, and nothing twice."""
+"""``s1 reproduce nano``: one cell of every part from pool to table, and nothing twice."""
 
 from __future__ import annotations
 
@@ -9,22 +9,46 @@ import pytest
 
 from cli.conftest import Run
 
-TINY = [f"--set={item}" for item in ("pool=150", "size=8", "questions=8", "seeds=[0]", "epochs=1")]
+TINY = [f"--set={item}" for item in ("pool=150", "size=8", "questions=8", "seeds=[0]", "epochs=1", "traces=16")]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_cells_resume_and_fill_their_table(s1: Run, tmp_path: Path) -> None:
-    call = ("reproduce", "nano", "--out", "rep", *TINY, "--json")
-    first = json.loads(s1(*call, "--only", "table2-s1K-seed0").stdout)
-    assert [row["row"] for row in first["table2"]] == ["s1K", "s1K"]
-    assert first["table7"] == []
-    weights = tmp_path / "rep" / "models" / "table2-s1K-seed0" / "model.safetensors"
+def test_one_command_goes_from_pool_to_report_and_cells_share_its_work(s1: Run, tmp_path: Path) -> None:
+    call = ("reproduce", "nano", "--out", "rep", *TINY)
+    assert "| natural |" in s1(*call).stdout
+    assert list((tmp_path / "rep").glob("runs/s1K-seed0-seed0-sweep/*/report/index.html"))
+    weights = tmp_path / "rep" / "models" / "s1K-seed0-seed0" / "model.safetensors"
     before = weights.stat().st_mtime_ns
-    again = s1(*call, "--only", "table2", "--cells", "1")
-    assert "5 cells, 1 done, 1 to do" in again.stderr
-    rows = json.loads(again.stdout)["table2"]
-    assert {row["row"] for row in rows} == {"s1K", "random"}
-    assert [row["difference"] is None for row in rows] == [True, False, True, False]
-    assert weights.stat().st_mtime_ns == before, "a cell that is done is not trained again"
-    assert (tmp_path / "rep" / "table2.md").read_text().startswith("| trained on |")
+    again = s1(*call, "--only", "table2", "--cells", "2", "--json")
+    assert "5 cells, 0 done, 2 to do" in again.stderr
+    found = json.loads(again.stdout)
+    assert [row["row"] for row in found["table2"]] == ["s1K", "random", "s1K", "random"]
+    assert [row["difference"] is None for row in found["table2"]] == [True, False, True, False]
+    assert weights.stat().st_mtime_ns == before, "the main run's model is the table's"
+    cell = found["cells"]["table2-random-seed0"]
+    assert (cell["rows"], len(cell["data_sha256"])) == (8, 64)
+    assert "table2-full-seed0" in found["missing"]
+    cut = s1(*call, "--only", "table7-cut-at-128-seed0")
+    assert "| cut-at-128 | 8, " in cut.stdout
+    assert (tmp_path / "rep" / "table7.md").read_text() in cut.stdout
+    assert "0 to do" in s1(*call).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_models_are_asked_for_tokens_and_for_steps(s1: Run) -> None:
+    call = ("reproduce", "nano", "--out", "rep", *TINY, "--only", "variants", "--json")
+    lines = json.loads(s1(*call).stdout)["variants"]
+    asked = [(line["model"], line["asked"]) for line in lines]
+    assert asked[:3] == [("base", "unforced 400"), ("fine-tuned", "Wait x1"), ("fine-tuned", "natural")]
+    assert ("token-conditional", "512 tokens") in asked
+    assert asked[-4:] == [("step-conditional", f"{n} steps") for n in (1, 2, 4, 8)]
+    assert all((line["kept"] is None) == (line["model"] in ("base", "fine-tuned")) for line in lines)
+    assert all((line["steps"] is None) == (line["model"] != "step-conditional") for line in lines)
+
+
+def test_an_unknown_cell_is_told_what_there_is(s1: Run) -> None:
+    said = s1("reproduce", "nano", "--only", "table3", check=2).stderr
+    assert "no part or cell 'table3'" in said
+    assert "table2" in said

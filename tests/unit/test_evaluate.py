@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from s1kit.evaluate import Job, Progress, describe, execute, prepare, role_of
 from s1kit.forcing.plan import PolicyError, Row
 from s1kit.forcing.replay import ReplayError, replay
 from s1kit.formats import load_format
-from s1kit.policies import BudgetForcing, Sampling, Unforced
+from s1kit.metrics.points import bounds
+from s1kit.policies import Ask, BudgetForcing, Sampling, Unforced
 from s1kit.store.run import RunDir
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Generation, Question, Role
@@ -31,6 +33,7 @@ def job_of(tokenizer: Tokenizer, engine: ScriptedEngine, temperature: float = 0.
     sampling = Sampling(temperature=temperature)
     policies: list[BudgetForcing | Unforced] = [BudgetForcing(extensions=n, max_answer=8) for n in (2, 1, 0)]
     policies += [BudgetForcing(max_thinking=b, max_answer=8) for b in (30, 9, 3)]
+    policies += [BudgetForcing(ask=Ask(unit="tokens", limit=16), max_answer=8)]
     points: list[tuple[BudgetForcing | Unforced, Role, Sampling]] = [(p, role_of(p), sampling) for p in policies]
     first = prepare(QUESTIONS[:1], points, fmt, engine.info).points[1].plan.policy_id
     points.append((BudgetForcing(equal_to=first, max_answer=8), "fresh", Sampling(temperature=1.0)))
@@ -69,10 +72,10 @@ def test_sharing_prefixes_changes_no_row_and_pays_the_longest_trace_once(
                 stored = list(run.generations())
             run.finish()
     assert rows[True] == rows[False]
-    fresh = {p.plan.policy_id for p in job.points if p.role == "fresh"}
+    apart = {p.plan.policy_id for p in job.points if p.role == "fresh" or p.policy.ask}
     for question in job.questions:
         for sample in range(2):
-            own = [g for g in stored if (g.question_id, g.sample) == (question.id, sample) and g.policy_id not in fresh]
+            own = [g for g in stored if (g.question_id, g.sample) == (question.id, sample) and g.policy_id not in apart]
             assert sum(g.n_paid_thinking for g in own) == max(g.n_thinking_model for g in own)
 
 
@@ -110,18 +113,17 @@ def test_a_resumed_sweep_pays_for_no_token_twice(tokenizer: Tokenizer, tmp_path:
         execute(job, again, run, Progress(job.size))
         assert kept(run) == wanted
         added = [g for g in run.generations() if g.key not in {h.key for h in half}]
-    longest_known = {}
+    asked = {p.plan.policy_id for p in job.points if p.policy.ask}
+    longest_known: dict[tuple[str, int, bool], int] = {}
     for g in half:
-        key = (g.question_id, g.sample)
+        key = (g.question_id, g.sample, g.policy_id in asked)
         longest_known[key] = max(longest_known.get(key, 0), g.n_thinking_model)
-    for question in job.questions:
-        for sample in range(2):
-            own = [g for g in added if (g.question_id, g.sample) == (question.id, sample)]
-            own = [g for g in own if not g.policy_id.startswith("bf-equal")]
-            if own:
-                most = max(g.n_thinking_model for g in own)
-                paid = sum(g.n_paid_thinking for g in own)
-                assert paid == max(0, most - longest_known.get((question.id, sample), 0))
+    added = [g for g in added if not g.policy_id.startswith("bf-equal")]
+    for key in product((q.id for q in job.questions), range(2), (False, True)):  # a prompt that asks shares nothing
+        own = [g for g in added if (g.question_id, g.sample, g.policy_id in asked) == key]
+        if own:
+            most = max(g.n_thinking_model for g in own)
+            assert sum(g.n_paid_thinking for g in own) == max(0, most - longest_known.get(key, 0))
 
 
 class Failing(ScriptedEngine):
@@ -207,7 +209,8 @@ def test_replay_makes_every_record_again(tokenizer: Tokenizer, tmp_path: Path) -
     plans = {p.plan.policy_id: p.plan for p in job.points if p.role != "fresh"}
     for g in rows:
         if g.policy_id in plans:
-            pairs = replay(plans[g.policy_id], job.rows[g.question_id, g.sample], g)
+            row = job.rows_of(next(p for p in job.points if p.plan.policy_id == g.policy_id))[g.question_id, g.sample]
+            pairs = replay(plans[g.policy_id], row, g)
             assert sum(len(chunk.tokens) for _, chunk in pairs) == sum(
                 s.end - s.start for s in g.segments if s.origin == "model"
             )
@@ -220,7 +223,7 @@ def test_replay_refuses_a_forged_record(tokenizer: Tokenizer, tmp_path: Path) ->
         execute(job, engine, run, Progress(job.size))
         victim = next(g for g in run.generations() if g.ended == "model" and g.token_ids and g.n_answer)
     plan = next(p.plan for p in job.points if p.plan.policy_id == victim.policy_id)
-    row: Row = job.rows[victim.question_id, victim.sample]
+    row: Row = job.rows_of(job.points[0])[victim.question_id, victim.sample]
     with pytest.raises(ReplayError):
         replay(plan, row, victim.model_copy(update={"ended": "cutoff"}))
 
@@ -232,3 +235,16 @@ def test_rows_that_do_not_fit_are_named_before_the_first_request(tokenizer: Toke
     with pytest.raises(PolicyError, match=QUESTIONS[0].id):
         prepare(QUESTIONS, [point], fmt, engine.info)
     assert not engine.submitted
+
+
+def test_a_prompt_that_asks_is_another_prompt_and_a_maximum_to_be_measured_against(tokenizer: Tokenizer) -> None:
+    engine = engine_of(tokenizer)
+    job = job_of(tokenizer, engine)
+    asked = next(p for p in job.points if p.policy.ask)
+    plain = job.points[0]
+    for key, row in job.rows_of(asked).items():
+        assert "Think for up to 16 tokens." in tokenizer.decode(row.prompt_ids)
+        assert row.prompt_ids != job.rows_of(plain)[key].prompt_ids
+        assert row.seed == job.rows_of(plain)[key].seed
+    assert bounds(describe(job)[asked.plan.policy_id]["policy"]) == (None, 16)
+    assert (asked.role, plain.role) == ("budget", "extension")

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from s1kit.forcing.plan import Plan, PolicyError
 from s1kit.formats import BUILT_IN
-from s1kit.policies import BudgetForcing, Policy, Sampling, Unforced, label, policy_id, row_seed
+from s1kit.policies import Ask, BudgetForcing, Policy, Sampling, Unforced, label, policy_id, row_seed
 from s1kit.types import EngineInfo
 from unit.byte_level import QWEN, tokenizer
 
@@ -171,3 +171,22 @@ def test_row_seeds_depend_on_run_question_sample_and_try_only() -> None:
     assert len(set(seeds)) == 5
     assert all(0 <= s < 2**63 for s in seeds)
     assert row_seed(0, "q", 0) == seeds[0]
+
+
+def test_what_is_asked_for_is_said_in_the_prompt_and_is_part_of_the_identity() -> None:
+    asked = BudgetForcing(ask=Ask(unit="tokens", limit=64))
+    assert asked.ask is not None
+    assert asked.ask.prompt("How many?") == "How many?\n\nThink for up to 64 tokens."
+    assert label(asked) == "asked 64 tokens"
+    assert label(asked.model_copy(update={"max_thinking": 64})) == "asked 64 tokens max 64"
+    names = {
+        policy_id(policy, {}, Sampling()).rpartition("-")[0]
+        for policy in (asked, Unforced(ask=Ask(unit="steps", limit=4)), BudgetForcing(), Unforced())
+    }
+    assert names == {"bf-ask64tokens", "unforced-ask4steps", "bf-natural", "unforced"}
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True, "64"])
+def test_an_amount_that_is_no_amount_is_refused(limit: object) -> None:
+    with pytest.raises(ValidationError):
+        Ask.model_validate({"unit": "tokens", "limit": limit})

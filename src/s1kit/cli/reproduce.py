@@ -1,4 +1,4 @@
-"""``s1 reproduce``: the paper's data ablations in miniature, cell by cell.
+"""``s1 reproduce``: the paper in miniature, cell by cell.
 
 Knows its flags and runs each cell's commands in processes of their own. Cells and tables are ``s1kit.reproduce``.
 """
@@ -6,13 +6,16 @@ Knows its flags and runs each cell's commands in processes of their own. Cells a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from s1kit.cli import options as o
 
-app = typer.Typer(no_args_is_help=True, help="The paper's tables in miniature, one command each; every cell resumes.")
+if TYPE_CHECKING:
+    from s1kit.reproduce.cells import Cell, Model, Scale
+
+app = typer.Typer(no_args_is_help=True, help="The paper in miniature, from pool to report; every cell resumes.")
 
 
 @app.command("nano")
@@ -20,38 +23,72 @@ def nano(
     out: Annotated[Path, typer.Option(help="Where everything goes; the same folder goes on.")] = Path(
         "nano-runs/reproduce"
     ),
-    only: Annotated[str | None, typer.Option(help="table2, table7, or the name of a cell.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every table, not only the main run: hours.")] = False,
+    only: Annotated[str | None, typer.Option(help="main, table2, table7, variants, or the name of a cell.")] = None,
     cells: Annotated[int | None, typer.Option(min=1, help="At most so many cells that are not done yet.")] = None,
     sets: o.Sets = None,
     as_json: o.Json = False,
 ) -> None:
-    """Curate once, then train and measure each cell; the tables are written after every cell."""
-    from s1kit.cli.console import data_console, print_json, say
+    """Curate, train, sweep, measure, report: one selection with one seed, or with --all every table.
+
+    Tables are written after every cell: main.md, table2.md, table7.md, variants.md, and results.json with all of it.
+    """
+    import json
+
+    from s1kit.cli.console import data_console, fail, print_json, say
     from s1kit.config import load
     from s1kit.reproduce.cells import Scale
     from s1kit.reproduce.cells import cells as all_cells
-    from s1kit.reproduce.tables import BASELINE, markdown, run_of
+    from s1kit.reproduce.results import RESULTS, run_of, write_results
 
     scale, _ = load(Scale, None, None, tuple(sets or ()))
-    wanted = [c for c in all_cells(scale) if only is None or only in (c.table, c.name)]
+    planned = list(all_cells(scale))
+    known = list(dict.fromkeys([*(c.part for c in planned), *(c.name for c in planned)]))
+    if only is not None and only not in known:
+        fail(f"no part or cell {only!r}\nhint: {', '.join(known[:8])}, ...")
+    chosen = only or (None if everything else "main")
+    wanted = [c for c in planned if chosen is None or chosen in (c.part, c.name)]
     missing = [cell for cell in wanted if run_of(cell, out) is None]
     todo = missing[:cells]
     say(f"{len(wanted)} cells, {len(wanted) - len(missing)} done, {len(todo)} to do")
-    curated = _curate(scale, out) if todo else None
     for number, cell in enumerate(todo, start=1):
-        assert curated is not None
         say(f"cell {number} of {len(todo)}: {cell.name}", style="bold")
-        _measure(cell, scale, curated, out)
-        _write(wanted, out)
-    found = _write(wanted, out)
+        _make(cell, scale, out)
+        write_results(scale, planned, out)
+    texts = write_results(scale, planned, out)
+    shown = {part: text for part, text in texts.items() if any(c.part == part for c in wanted)}
     if as_json:
-        print_json({name: [row.model_dump(mode="json") for row in found.get(name, [])] for name in BASELINE})
+        print_json(json.loads((out / RESULTS).read_text()))
         return
-    for name, rows in found.items():
-        data_console().print(f"{name}\n{markdown(rows)}", markup=False)
+    for part, text in shown.items():
+        data_console().print(f"{part}\n{text}", markup=False)
+    print(out)
 
 
-def _curate(scale: Any, out: Path) -> Path:
+def _make(cell: Cell, scale: Scale, out: Path) -> None:
+    """Train the cell's model unless that is done, measure it, and write its page."""
+    from s1kit.reproduce.cells import measuring
+    from s1kit.reproduce.results import run_of
+
+    out.mkdir(parents=True, exist_ok=True)
+    if cell.model is not None and not (out / "models" / cell.model.name / "manifest.json").exists():
+        _train(cell.model, scale, out)
+    if run_of(cell, out) is None:  # another cell may have measured the same
+        verb, recipe = measuring(cell, scale, out)
+        _call(verb, recipe, out)
+    run = run_of(cell, out)
+    if run is not None and cell.part == "main":
+        _call("report", run.path, out)
+
+
+def _train(model: Model, scale: Scale, out: Path) -> None:
+    from s1kit.reproduce.cells import training
+
+    curated = _curate(scale, out) if model.condition == "none" else None
+    _call("train", training(model, scale, curated, out), out)
+
+
+def _curate(scale: Scale, out: Path) -> Path:
     """The shared curation, done or gone on with; its folder."""
     from s1kit.cli.curate import run_config
     from s1kit.config import load
@@ -62,16 +99,7 @@ def _curate(scale: Any, out: Path) -> Path:
     return run_config(config, "build").path
 
 
-def _measure(cell: Any, scale: Any, curated: Path, out: Path) -> None:
-    from s1kit.reproduce.cells import measuring, training
-
-    model = out / "models" / cell.name
-    if not (model / "manifest.json").exists():
-        _call("train", training(cell, scale, curated, out), out)
-    _call("sweep", measuring(cell, scale, out), out)
-
-
-def _call(verb: str, recipe: dict[str, Any], out: Path) -> None:
+def _call(verb: str, recipe: dict[str, Any] | Path, out: Path) -> None:
     """A verb in a process of its own, whose memory is given back; Ctrl-C reaches it too."""
     import subprocess
     import sys
@@ -81,27 +109,12 @@ def _call(verb: str, recipe: dict[str, Any], out: Path) -> None:
     from s1kit.cli.console import FAILED, fail
     from s1kit.store.files import write_atomic
 
-    path = out / f"{verb}.yaml"
-    write_atomic(path, yaml.safe_dump(recipe, sort_keys=False))
+    path = recipe if isinstance(recipe, Path) else out / f"{verb}.yaml"
+    if not isinstance(recipe, Path):
+        write_atomic(path, yaml.safe_dump(recipe, sort_keys=False))
     done = subprocess.run([sys.executable, "-m", "s1kit.cli.main", verb, str(path)], stdout=subprocess.DEVNULL)
     if done.returncode:
         fail(
             f"s1 {verb} {path} ended with {done.returncode}\nhint: run it by itself to see why; then start again",
             FAILED,
         )
-
-
-def _write(wanted: Any, out: Path) -> dict[str, Any]:
-    """``table2.md``, ``table2.json`` and so on, from the cells that are done."""
-    import json
-
-    from s1kit.reproduce.tables import BASELINE, markdown, run_of, scores, table
-    from s1kit.store.files import write_atomic
-
-    done = {cell: scores(run) for cell in wanted if (run := run_of(cell, out)) is not None}
-    found = {name: rows for name in BASELINE if (rows := table(name, done))}
-    for name, rows in found.items():
-        content = [row.model_dump(mode="json") for row in rows]
-        write_atomic(out / f"{name}.json", json.dumps(content, indent=1) + "\n")
-        write_atomic(out / f"{name}.md", markdown(rows))
-    return found

@@ -14,7 +14,7 @@ from s1kit.cli.console import INTERRUPTED, data_console, hint, people, print_jso
 
 if TYPE_CHECKING:
     from s1kit.config import EvalConfig, Setting, SweepConfig
-    from s1kit.evaluate import Job
+    from s1kit.evaluate import Job, Point
     from s1kit.metrics.summary import Metrics
     from s1kit.policies import BudgetForcing, Sampling, Unforced
     from s1kit.store.run import RunDir
@@ -130,24 +130,23 @@ def _open_run(config: Any, job: Job, info: Any, kind: str, resume: bool, tokeniz
 
 def _tell_dry(job: Job, as_json: bool) -> None:
     """What would be generated, and at most how much."""
-    from s1kit.forcing.plan import Plan
     from s1kit.policies import BudgetForcing
 
-    def most(plan: Plan) -> int:
-        policy = plan.policy
+    def most(point: Point) -> int:
+        plan, policy, rows = point.plan, point.policy, job.rows_of(point).values()
         if isinstance(policy, BudgetForcing):
-            return sum(
-                min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in job.rows.values()
-            )
-        return sum(max(0, plan.room(r)) for r in job.rows.values())
+            return sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in rows)
+        return sum(max(0, plan.room(r)) for r in rows)
 
     facts = {
         "questions": len(job.questions),
         "policies": [p.plan.policy_id for p in job.points],
         "samples": job.samples,
         "generations": job.size,
-        "longest_prompt": max(len(r.prompt_ids) + len(r.open_ids) for r in job.rows.values()),
-        "at_most_tokens_if_run_separately": sum(most(p.plan) for p in job.points),
+        "longest_prompt": max(
+            len(r.prompt_ids) + len(r.open_ids) for rows in job.rows.values() for r in rows.values()
+        ),
+        "at_most_tokens_if_run_separately": sum(most(p) for p in job.points),
     }
     if as_json:
         print_json(facts)

@@ -123,8 +123,13 @@ def join(generations: Sequence[Generation], grades: Sequence[Grade]) -> dict[str
 
 
 def bounds(policy: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """(min_thinking, max_thinking) that a policy asks for; None where it asks for none (a minimum of 0 is none)."""
-    minimum, maximum = policy.get("min_thinking"), policy.get("max_thinking")
+    """(min_thinking, max_thinking) that a policy asks for; None where it asks for none (a minimum of 0 is none).
+
+    A prompt that asks for a number of tokens is a maximum (paper, section 5); one that asks for steps says no tokens.
+    """
+    minimum, maximum, ask = policy.get("min_thinking"), policy.get("max_thinking"), policy.get("ask") or {}
+    if maximum is None and ask.get("unit") == "tokens":
+        maximum = ask["limit"]
     return (int(minimum) if minimum else None, None if maximum is None else int(maximum))
 
 

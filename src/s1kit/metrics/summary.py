@@ -140,7 +140,7 @@ def _series(policies: Mapping[str, Mapping[str, Any]], policy_ids: Sequence[str]
 
 def _natural(policies: Mapping[str, Mapping[str, Any]], policy_ids: Sequence[str]) -> str | None:
     """The policy that lets the model end by itself: budget forcing with nothing asked, else unbounded unforced."""
-    asked = ("max_thinking", "min_thinking", "extensions", "max_tokens")
+    asked = ("max_thinking", "min_thinking", "extensions", "max_tokens", "ask")
     free = []
     for policy_id in policy_ids:
         policy = policies[policy_id]["policy"]

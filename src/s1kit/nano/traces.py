@@ -30,13 +30,19 @@ def written(size: int = 1000, seed: int = 1, teacher: Teacher | None = None) -> 
     return traces
 
 
-def load(size: int = 1000, seed: int = 1, teacher: Teacher | None = None) -> list[tuple[Question, Trace]]:
-    """Questions with the teacher's thinking and answer; `meta` of the question tells family and level."""
+def load(
+    size: int = 1000, seed: int = 1, teacher: Teacher | None = None, *, steps: bool = False
+) -> list[tuple[Question, Trace]]:
+    """Questions with the teacher's thinking and answer; `meta` of the question tells family and level.
+
+    ``steps``: a blank line stands between the passes of a trace, so that each of them is a step.
+    """
     pairs: list[tuple[Question, Trace]] = []
     for item in written(size, seed, teacher):
         question = to_question(item.problem, "nano_traces")
+        thinking = "\n\n".join(item.thinking.splitlines()) + "\n" if steps else item.thinking
         trace = Trace(
-            question_id=question.id, teacher="nano-noisy-1", thinking=item.thinking, answer=item.answer, finish="stop"
+            question_id=question.id, teacher="nano-noisy-1", thinking=thinking, answer=item.answer, finish="stop"
         )
         pairs.append((question, trace))
     return pairs

@@ -1,7 +1,8 @@
-"""The cells of the data ablations (paper, Tables 2 and 7): which rows are trained on, with which seed, cut or not.
+"""The cells of the paper in miniature: which model is trained on which rows, and how it is measured.
 
-Knows commands and folders: a cell is `s1 train` and `s1 sweep` with settings of its own, and done when its run is
-finished. Refuses to know results. All cells of a folder share one curation.
+Knows commands and folders: a cell is `s1 train` and one measuring verb with settings of its own, and done when its run
+is finished. Refuses to know results. All cells of a folder share one curation, and cells that need the same weights or
+the same measurements share those: the main run's model is a cell of Table 2, Table 7's whole rows are its longest ones.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from s1kit.conditions import Unit
 from s1kit.types import Record
 
-Row = Literal["s1K", "random", "diverse", "longest", "full"]
-RULES: dict[Row, str] = {"s1K": "paper", "random": "random", "diverse": "diverse", "longest": "longest", "full": "full"}
+Part = Literal["main", "table2", "table7", "variants"]
+Measure = Literal["sweep", "ends", "base", "ask-tokens", "ask-steps"]
+"""sweep: the whole curve. ends: natural and one "Wait". base: as it writes on its own. ask: prompts that ask for an
+amount of thinking."""
+
+RULES: dict[str, str] = {"s1K": "paper", "random": "random", "diverse": "diverse", "longest": "longest", "full": "full"}
+"""Table 2's rows, and the selection rule of each."""
+ASKED: dict[Unit, tuple[int, ...]] = {"tokens": (8, 16, 32, 64, 128, 256, 512), "steps": (1, 2, 4, 8)}
+"""Buckets of powers of two, as in training; over the range that the nano teacher's traces have."""
+BASE = "nano-base"
+MAX_ANSWER = 16
 
 
 class Scale(Record):
@@ -28,22 +39,48 @@ class Scale(Record):
     learning_rate: float = 1e-3
     cut: int = 128
     """Tokens at which Table 7's other column cuts its rows."""
+    traces: int = 1000
+    """Rows of the token- and step-conditional models, which are trained on the nano teacher's traces."""
 
 
-class Cell(Record):
-    """One trained and measured model."""
+class Model(Record):
+    """A model of the miniature: its rows, its seed, and what was done to the rows."""
 
-    table: Literal["table2", "table7"]
-    row: str
+    data: str
+    """Name of a selection of the curation; with a condition, the nano teacher's traces."""
     seed: int
-    selection: str
-    """Name of the selection in the curation."""
-    max_tokens: int | None = None
+    cut: int | None = None
+    condition: Literal["none", "token", "step"] = "none"
 
     @property
     def name(self) -> str:
-        """Folder of its weights, and of its run."""
-        return f"{self.table}-{self.row}-seed{self.seed}"
+        """Folder of its weights: equal names are equal trainings."""
+        cut = "" if self.cut is None else f"-cut{self.cut}"
+        asked = "" if self.condition == "none" else f"-{self.condition}"
+        return f"{self.data}{cut}{asked}-seed{self.seed}"
+
+
+class Cell(Record):
+    """One measured model, in its place in a table."""
+
+    part: Part
+    row: str
+    seed: int
+    model: Model | None
+    """None: the base itself, or weights that ship."""
+    measure: Measure
+    weights: str = BASE
+    """Where there is no ``model``."""
+
+    @property
+    def name(self) -> str:
+        """What `--only` calls it."""
+        return f"{self.part}-{self.row}-seed{self.seed}"
+
+    @property
+    def run(self) -> str:
+        """Folder of its run: cells that measure the same thing share it."""
+        return f"{self.model.name if self.model else self.weights}-{self.measure}"
 
 
 def curation(scale: Scale) -> dict[str, Any]:
@@ -62,42 +99,79 @@ def curation(scale: Scale) -> dict[str, Any]:
 
 
 def cells(scale: Scale) -> Iterator[Cell]:
-    """Every cell, those of one seed together, so that a table has a first column before it has a second."""
+    """Every cell: the main run first, then those of one seed together, so that a table has a first column early."""
+    first = scale.seeds[0]
+    yield Cell(part="main", row="s1K", seed=first, model=_trained("s1K", first, scale), measure="sweep")
     for seed in scale.seeds:
         for row in RULES:
-            label = str(_selection(row, 0 if row == "full" else seed, scale)["name"])
-            yield Cell(table="table2", row=row, seed=seed, selection=label)
-        label = str(_selection("longest", seed, scale)["name"])
-        for named, limit in ((f"cut-at-{scale.cut}", scale.cut), ("whole", None)):
-            yield Cell(table="table7", row=named, seed=seed, selection=label, max_tokens=limit)
+            yield Cell(part="table2", row=row, seed=seed, model=_trained(row, seed, scale), measure="ends")
+        for row, cut in ((f"cut-at-{scale.cut}", scale.cut), ("whole", None)):
+            model = _trained("longest", seed, scale).model_copy(update={"cut": cut})
+            yield Cell(part="table7", row=row, seed=seed, model=model, measure="ends")
+    yield Cell(part="variants", row="base", seed=0, model=None, measure="base")
+    yield Cell(part="variants", row="fine-tuned", seed=0, model=None, measure="ends", weights="nano")
+    token = Model(data="nano_traces", seed=0, condition="token")
+    yield Cell(part="variants", row="token-conditional", seed=0, model=token, measure="ask-tokens")
+    step = Model(data="nano_steps", seed=0, condition="step")
+    yield Cell(part="variants", row="step-conditional", seed=0, model=step, measure="ask-steps")
 
 
-def training(cell: Cell, scale: Scale, curated: Path, out: Path) -> dict[str, Any]:
-    """The recipe of `s1 train`."""
-    return {
-        "base": "nano-base",
-        "data": str(curated / "trainsets" / f"{cell.selection}-s1"),
-        "out": str(out / "models" / cell.name),
+def training(model: Model, scale: Scale, curated: Path | None, out: Path) -> dict[str, Any]:
+    """The recipe of `s1 train`. ``curated``: the curation's folder, where the rows come from it."""
+    shared = {
+        "base": BASE,
+        "out": str(out / "models" / model.name),
         "epochs": scale.epochs,
         "learning_rate": scale.learning_rate,
-        "seed": cell.seed,
-        "max_tokens": cell.max_tokens,
-        "on_overflow": "cut" if cell.max_tokens else "refuse",
+        "seed": model.seed,
+    }
+    if model.condition != "none":
+        return {
+            **shared,
+            "data": model.data,
+            "size": scale.traces,
+            "condition": model.condition,
+            "format": _format(model),
+        }
+    return {
+        **shared,
+        "data": str(curated / "trainsets" / f"{model.data}-s1") if curated else model.data,
+        "max_tokens": model.cut,
+        "on_overflow": "refuse" if model.cut is None else "cut",
     }
 
 
-def measuring(cell: Cell, scale: Scale, out: Path) -> dict[str, Any]:
-    """The recipe of `s1 sweep`: the natural end, and one "Wait"."""
-    return {
+def measuring(cell: Cell, scale: Scale, out: Path) -> tuple[str, dict[str, Any]]:
+    """The verb that measures a cell, and its recipe."""
+    from s1kit.nano.demo import DEMO
+
+    shared = {
         "benchmark": scale.benchmark,
         "limit": scale.questions,
-        "model": str(out / "models" / cell.name),
-        "format": "s1",
-        "extensions": [1],
-        "max_answer": 16,
-        "out": str(out / "runs" / cell.name),
+        "model": str(out / "models" / cell.model.name) if cell.model else cell.weights,
+        "format": _format(cell.model),
+        "out": str(out / "runs" / cell.run),
     }
+    if cell.measure == "sweep":
+        return "sweep", {**DEMO, **shared}
+    if cell.measure == "ends":
+        return "sweep", {**shared, "extensions": [1], "max_answer": MAX_ANSWER}
+    if cell.measure == "base":
+        return "eval", {**shared, "format": "plain", "policies": [{"kind": "unforced", "max_tokens": 400}]}
+    unit: Unit = "tokens" if cell.measure == "ask-tokens" else "steps"
+    asks = [{"unit": unit, "limit": limit} for limit in ASKED[unit]]
+    policies = [{"kind": "budget_forcing", "max_answer": MAX_ANSWER, "ask": ask} for ask in asks]
+    return "eval", {**shared, "policies": policies}
+
+
+def _format(model: Model | None) -> str:
+    return "s1-steps" if model is not None and model.condition == "step" else "s1"
+
+
+def _trained(row: str, seed: int, scale: Scale) -> Model:
+    drawn = 0 if row == "full" else seed
+    return Model(data=str(_selection(row, drawn, scale)["name"]), seed=seed)
 
 
 def _selection(row: str, seed: int, scale: Scale) -> dict[str, Any]:
-    return {"rule": RULES[row], "size": scale.size, "seed": seed, "name": f"{row}-seed{seed}"}  # type: ignore[index]
+    return {"rule": RULES[row], "size": scale.size, "seed": seed, "name": f"{row}-seed{seed}"}

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from s1kit.curate.conditions import Condition
 from s1kit.curate.rows import IGNORED, build_rows, check_row
 from s1kit.curate.trainset import FILE, made_with, read_rows
 from s1kit.engines.fingerprint import fingerprint
@@ -27,7 +28,7 @@ from s1kit.train.model_card import ModelCardFacts, TrainedOn
 from s1kit.train.overflow import cut_rows
 from s1kit.train.publish import publish
 from s1kit.train.settings import Count, Settings
-from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune, first_process, processes
+from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune, first_process, leave_together, processes
 from s1kit.types import Question, Trace, TrainRow, canonical_json, sha256_hex
 
 NON_OUTPUT = frozenset(
@@ -35,6 +36,8 @@ NON_OUTPUT = frozenset(
     | {"save_every", "keep", "report_to", "log_every"}
 )
 """Settings that change no weight but by rounding: a run may go on with others."""
+NANO = ("nano_traces", "nano_steps")
+"""Traces that ship with s1kit."""
 
 
 class TrainConfig(Settings):
@@ -44,12 +47,15 @@ class TrainConfig(Settings):
     """Folder; ``nano-base`` ships with s1kit."""
     out: str = "nano-runs/s1"
     data: str = "nano_traces"
-    """The nano teacher's traces; a JSONL file with ``question`` (or text), ``thinking`` and ``answer``; or a training
-    set of ``s1 curate``: its folder, or its ``train.parquet``."""
+    """``nano_traces``, the nano teacher's (``nano_steps``: with a blank line between its passes); a JSONL file with
+    ``question`` (or text), ``thinking`` and ``answer``; or a training set of ``s1 curate``: its folder, or its
+    ``train.parquet``."""
     size: Count = 1000
     """Rows to take at most. A training set was selected already: it is taken whole, whatever ``size`` says."""
     data_seed: int = 1
     format: str = "s1"
+    condition: Literal["none", "token", "step"] = "none"
+    """Prompts say how long to think (paper, section 5). A training set of ``s1 curate`` has its own condition."""
     max_tokens: Count | None = None
     """What a longer row is: see ``on_overflow``."""
     on_overflow: Literal["refuse", "cut"] = "refuse"
@@ -76,6 +82,7 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     settings = config.model_dump(include=set(Settings.model_fields))
     done = finetune(SftConfig(base=Path(base), out=out, **settings), rows, tell)
     if not first_process():
+        leave_together()
         return done
     facts: dict[str, Any] = {
         "kind": "sft",
@@ -96,6 +103,7 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     write_atomic(done.out / "manifest.json", json.dumps(facts, indent=1) + "\n")
     lost = sum(bool(row["answer_lost"]) for row in cut)
     publish(done.out, card_facts(config, rows, done, data, form.tokenizer.name))
+    leave_together()
     return done.model_copy(update={"rows_cut": len(cut), "answers_lost": lost})
 
 
@@ -104,7 +112,10 @@ def load_rows(config: TrainConfig, form: ResolvedFormat) -> tuple[list[TrainRow]
     limit = config.max_tokens if config.on_overflow == "refuse" else None
     trainset = _trainset(config.data)
     if trainset is None:
-        return build_rows(_pairs(config), form, max_tokens=limit), form.tokenizer.hash
+        condition: Condition | None = None if config.condition == "none" else config.condition
+        return build_rows(_pairs(config), form, condition=condition, max_tokens=limit), form.tokenizer.hash
+    if config.condition != "none":
+        raise UserError(f"{trainset} was built with its own condition\nhint: leave condition out, or build it anew")
     return _built(trainset, form, limit)
 
 
@@ -140,7 +151,7 @@ def card_facts(config: TrainConfig, rows: list[TrainRow], done: Finetuned, data:
 def _trainset(data: str) -> Path | None:
     """The file of a training set, or None where ``data`` is something else."""
     path = Path(data)
-    if data != "nano_traces" and path.is_dir():
+    if data not in NANO and path.is_dir():
         if not (path / FILE).is_file():
             raise UserError(f"no {FILE} in {path}\nhint: `s1 curate` writes one into each folder of trainsets/")
         return path / FILE
@@ -176,13 +187,13 @@ def _built(path: Path, form: ResolvedFormat, max_tokens: int | None) -> tuple[li
 
 
 def _pairs(config: TrainConfig) -> list[tuple[Question, Trace]]:
-    if config.data == "nano_traces":
-        return nano_traces(config.size, config.data_seed)
+    if config.data in NANO:
+        return nano_traces(config.size, config.data_seed, steps=config.data == "nano_steps")
     path = Path(config.data)
     if not path.is_file():
         raise UserError(
             f"no training data {path}\n"
-            "hint: nano_traces, a JSONL file with question, thinking and answer, or a training set"
+            "hint: nano_traces, nano_steps, a JSONL file with question, thinking and answer, or a training set"
         )
     lines = path.read_text(encoding="utf-8").split("\n")[: config.size]  # splitlines would cut rows at U+2028
     return [_pair(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]

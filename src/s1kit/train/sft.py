@@ -107,6 +107,18 @@ def first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def leave_together() -> None:
+    """Wait for the others, then end what connects them; nothing where there is one process.
+
+    One that goes home early, its connections open, is aborted at exit, and the launcher then ends the one that writes.
+    """
+    import torch.distributed as distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()
+
+
 def _kept(out: Path) -> str:
     found = latest(out)
     return f"the last good checkpoint is {found}" if found else "no checkpoint was kept (save_every)"

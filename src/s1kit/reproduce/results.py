@@ -1,0 +1,87 @@
+"""What a folder of the miniature holds so far: which cells are done, and the files that say what came out.
+
+Knows files: ``results.json`` with everything and where it was made, and each table as Markdown. Refuses to run a cell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from s1kit.metrics.summary import Metrics
+from s1kit.reproduce.cells import Cell, Scale
+from s1kit.reproduce.tables import BASELINE, markdown, scores, table
+from s1kit.reproduce.variants import variants, variants_markdown
+from s1kit.store.files import write_atomic
+from s1kit.store.manifest import environment
+from s1kit.store.run import RunDir
+
+RESULTS = "results.json"
+
+
+def run_of(cell: Cell, out: Path) -> RunDir | None:
+    """The cell's finished and graded run, None while there is none."""
+    for path in sorted((out / "runs" / cell.run).glob("*/manifest.json")):
+        run = RunDir.open(path.parent)
+        if run.manifest.status == "finished" and run.grade_files() and run.metrics() is not None:
+            return run
+    return None
+
+
+def write_results(scale: Scale, wanted: Sequence[Cell], out: Path) -> dict[str, str]:
+    """Write ``results.json`` and ``<part>.md`` for every part with a cell that is done; part -> Markdown."""
+    done = {cell: run for cell in wanted if (run := run_of(cell, out)) is not None}
+    texts: dict[str, str] = {}
+    rows: dict[str, Any] = {}
+    for part in BASELINE:
+        measured = table(
+            part, {c: scores(r, out / "models" / c.model.name) for c, r in done.items() if c.part == part and c.model}
+        )
+        if measured:
+            texts[part], rows[part] = markdown(measured), [row.model_dump(mode="json") for row in measured]
+    if lines := variants(done):
+        texts["variants"], rows["variants"] = variants_markdown(lines), [line.model_dump(mode="json") for line in lines]
+    if main := next((run for cell, run in done.items() if cell.part == "main"), None):
+        texts["main"], rows["main"] = _main(main)
+    content = {
+        "scale": scale.model_dump(mode="json"),
+        "cells": {cell.name: _cell(cell, run, out) for cell, run in done.items()},
+        "missing": [cell.name for cell in wanted if cell not in done],
+        "made": environment(),
+        **rows,
+    }
+    write_atomic(out / RESULTS, json.dumps(content, indent=1) + "\n")
+    for part, text in texts.items():
+        write_atomic(out / f"{part}.md", text)
+    return texts
+
+
+def _cell(cell: Cell, run: RunDir, out: Path) -> dict[str, Any]:
+    """From a number back to what made it: hashes of rows, weights and policies."""
+    facts: dict[str, Any] = {"run": run.path.name, "config_hash": run.manifest.config_hash, **run.manifest.inputs}
+    if cell.model is not None:
+        made = json.loads((out / "models" / cell.model.name / "manifest.json").read_text())
+        facts |= {key: made[key] for key in ("data_sha256", "base_sha256", "rows", "tokens_per_epoch", "seconds")}
+        facts["rows_cut"] = len(made["rows_cut"])
+    return facts
+
+
+def _main(run: RunDir) -> tuple[str, list[dict[str, Any]]]:
+    """The curve of the main run as a table, the points in order of their tokens."""
+    metrics = Metrics.model_validate(run.metrics())
+    points = sorted(metrics.points, key=lambda p: p.thinking_mean)
+    lines = ["| policy | thinking tokens | right |", "|---|---|---|"]
+    rows: list[dict[str, Any]] = []
+    for point in points:
+        right, low, high = (
+            (None, None, None)
+            if point.accuracy is None or point.interval is None
+            else (100 * point.accuracy, 100 * point.interval.low, 100 * point.interval.high)
+        )
+        said = "ungraded" if right is None else f"{right:.1f}% [{low:.1f}, {high:.1f}]"
+        lines.append(f"| {point.label} | {point.thinking_mean:.0f} | {said} |")
+        rows.append({"policy": point.label, "thinking_tokens": point.thinking_mean, "accuracy": right})
+        rows[-1]["interval"] = [low, high]
+    return "\n".join(lines) + "\n", rows
