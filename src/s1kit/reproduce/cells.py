@@ -33,7 +33,7 @@ class Scale(Record):
     pool: int = 2400
     size: int = 200
     seeds: tuple[int, ...] = (0, 1, 2)
-    questions: int = 200
+    questions: int = 500
     benchmark: str = "nano_mixed"
     epochs: float = 5
     learning_rate: float = 1e-3
