@@ -7,6 +7,7 @@ is in one.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,27 @@ def mark(checkpoint: Path) -> None:
 def latest(out: Path) -> Path | None:
     """The newest whole checkpoint of a run, None where there is none. Torn ones are passed over."""
     found = [path for path in (out / CHECKPOINTS).glob("checkpoint-*") if (path / _MARK).exists()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(found, key=_step, default=None)
+
+
+def remove_torn(out: Path) -> list[Path]:
+    """Delete what is left of checkpoints that never became whole: nothing goes on from them, and disks are small."""
+    torn = [path for path in (out / CHECKPOINTS).glob("checkpoint-*") if not (path / _MARK).exists()]
+    for path in torn:
+        shutil.rmtree(path, ignore_errors=True)
+    return torn
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete whole checkpoints in ``folder`` but the newest ``count``; called when the newest is whole, not before."""
+    whole = sorted((path for path in folder.glob("checkpoint-*") if (path / _MARK).exists()), key=_step)
+    for path in whole[:-count]:
+        (path / _MARK).unlink()  # first: a kill in the middle must not leave half of it looking whole
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 class TrainLog:

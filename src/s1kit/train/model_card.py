@@ -37,6 +37,9 @@ class TrainedOn(Record):
     sha256: str
     longest: int | None = None
     """Tokens of the longest row."""
+    rows_cut: int = 0
+    """Rows that lost their end, at ``cut_at`` tokens."""
+    cut_at: int | None = None
 
 
 class Metric(Record):

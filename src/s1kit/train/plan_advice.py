@@ -18,6 +18,8 @@ Change = Callable[[Setup], Setup | None]
 RANK = 32
 """Rank that is advised for LoRA."""
 MOST_DEVICES = 1024
+FUSED_ADAMW = "AdamW in one fused kernel: no copies in its step"
+EIGHT_BIT_ADAMW = "AdamW with 8-bit states"
 
 
 class Advice(Record):
@@ -87,20 +89,20 @@ SAME: tuple[tuple[str, Change], ...] = (
     ("context parallelism: 2 devices for a row", _split_rows),
     ("context parallelism: 4 devices for a row", _split_rows),
     ("context parallelism: 8 devices for a row", _split_rows),
-    ("AdamW in one fused kernel: no copies in its step", _with(fused=True)),
+    (FUSED_ADAMW, _with(fused=True)),
 )
 OTHER: tuple[tuple[str, Change], ...] = (
-    ("AdamW with 8-bit states", lambda s: _with(eight_bit=True)(s) if s.lora_rank is None else None),
+    (EIGHT_BIT_ADAMW, lambda s: _with(eight_bit=True)(s) if s.lora_rank is None else None),
     (f"LoRA of rank {RANK} on all matrices, the model frozen", _lora),
     ("QLoRA: the frozen model in 4 bits", _qlora),
 )
 MORE: tuple[tuple[str, Change], ...] = tuple((f"{2**n} times the devices", _double) for n in range(1, 11))
 
 
-def advise(shape: Shape, setup: Setup, lengths: Lengths) -> tuple[Advice, ...]:
+def advise(shape: Shape, setup: Setup, lengths: Lengths, without: frozenset[str] = frozenset()) -> tuple[Advice, ...]:
     """Changes that together make it fit, in the order to make them; empty where it fits, all that help where none do.
 
-    A change that turns out not to be needed with the others is left out.
+    A change that turns out not to be needed with the others is left out, and so is one that ``without`` names.
     """
     limit = setup.card_facts().memory_gib * 2**30
 
@@ -112,7 +114,7 @@ def advise(shape: Shape, setup: Setup, lengths: Lengths) -> tuple[Advice, ...]:
     made: list[tuple[str, Change]] = []
     now = setup
     for name, change in (*SAME, *OTHER, *MORE):
-        new = change(now)
+        new = None if name in without else change(now)
         if new is None or needs(new) > needs(now):
             continue  # what saves nothing yet stays: another moment may be the highest until a later change
         made.append((name, change))

@@ -23,17 +23,19 @@ from s1kit.store.difference import config_hash, outputs_only
 from s1kit.store.files import write_atomic
 from s1kit.store.manifest import environment
 from s1kit.tokenizer import Tokenizer
+from s1kit.train.arguments import explained
 from s1kit.train.checkpoints import refuse_other_run
 from s1kit.train.model_card import ModelCardFacts, TrainedOn
 from s1kit.train.overflow import cut_rows
 from s1kit.train.publish import publish
 from s1kit.train.settings import Count, Settings
-from s1kit.train.sft import Finetuned, SftConfig, Tell, finetune, first_process, leave_together, processes
+from s1kit.train.sft import Finetuned, SftConfig, finetune, first_process, leave_together, processes
+from s1kit.train.trainer import Tell
 from s1kit.types import Question, Trace, TrainRow, canonical_json, sha256_hex
 
 NON_OUTPUT = frozenset(
     {"out", "data", "per_device", "layout", "checkpointing", "offload_activations", "attention"}
-    | {"save_every", "keep", "report_to", "log_every"}
+    | {"lm_head", "save_every", "keep", "report_to", "log_every"}
 )
 """Settings that change no weight but by rounding: a run may go on with others."""
 NANO = ("nano_traces", "nano_steps")
@@ -84,11 +86,14 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
     if not first_process():
         leave_together()
         return done
+    card = card_facts(config, rows, done, data, form.tokenizer.name, len(cut))
     facts: dict[str, Any] = {
         "kind": "sft",
         "command": "s1 " + " ".join(sys.argv[1:]),
         "recipe": config.model_dump(mode="json"),
-        "arguments": {key: str(value) for key, value in config.arguments(processes()).items()},
+        "arguments": {
+            row.name: row.model_dump(mode="json", exclude={"name"}) for row in explained(config.arguments(processes()))
+        },
         "base_sha256": weights,
         "data_tokenizer": tokenizer,
         "data_sha256": data,
@@ -98,11 +103,12 @@ def run(config: TrainConfig, tell: Tell | None = None) -> Finetuned:
         "seconds": round(done.seconds, 1),
         "resumed_from": done.resumed_from,
         "loss_curve": done.losses,
+        "card": card.model_dump(mode="json"),
         **environment(),
     }
     write_atomic(done.out / "manifest.json", json.dumps(facts, indent=1) + "\n")
     lost = sum(bool(row["answer_lost"]) for row in cut)
-    publish(done.out, card_facts(config, rows, done, data, form.tokenizer.name))
+    publish(done.out, card)
     leave_together()
     return done.model_copy(update={"rows_cut": len(cut), "answers_lost": lost})
 
@@ -119,8 +125,10 @@ def load_rows(config: TrainConfig, form: ResolvedFormat) -> tuple[list[TrainRow]
     return _built(trainset, form, limit)
 
 
-def card_facts(config: TrainConfig, rows: list[TrainRow], done: Finetuned, data: str, tokenizer: str) -> ModelCardFacts:
-    """What the model card says of this run; metrics come later, when somebody has measured."""
+def card_facts(
+    config: TrainConfig, rows: list[TrainRow], done: Finetuned, data: str, tokenizer: str, cut: int
+) -> ModelCardFacts:
+    """What the model card says of this run, in which ``cut`` rows were cut; metrics come later, by ``measured``."""
     settings = config.model_dump(mode="json", include=set(Settings.model_fields))
     plain = {k: v if isinstance(v, str | int | float | bool | None) else json.dumps(v) for k, v in settings.items()}
     here = environment()
@@ -139,6 +147,8 @@ def card_facts(config: TrainConfig, rows: list[TrainRow], done: Finetuned, data:
             trained_tokens=sum(label != IGNORED for row in rows for label in row.labels),
             sha256=data,
             longest=max(row.n_tokens for row in rows),
+            rows_cut=cut,
+            cut_at=config.max_tokens if cut else None,
         ),
         recipe=plain,
         losses=done.losses,

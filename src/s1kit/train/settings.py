@@ -6,12 +6,14 @@ Knows the paper's recipe (section 3) and which of TRL's defaults would change it
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from s1kit.train.arguments import FIXED
 from s1kit.train.collate import Layout
-from s1kit.train.launch import accumulation
+from s1kit.train.launch import LaunchError, accumulation
 from s1kit.types import Record
 
 Count = Annotated[int, Field(strict=True, gt=0)]
@@ -26,6 +28,21 @@ class Adapter(Record):
     targets: str | tuple[str, ...] = "all-linear"
     four_bit: bool = False
     """Keep the frozen weights in 4 bits (QLoRA)."""
+
+    def on_head(self) -> bool:
+        """Whether the targets (names, or one regular expression) take in the output head."""
+        if isinstance(self.targets, str):
+            return self.targets != "all-linear" and re.fullmatch(self.targets, "lm_head") is not None
+        return any(target.rpartition(".")[2] == "lm_head" for target in self.targets)
+
+    @model_validator(mode="after")
+    def _targets_can_be_read(self) -> Self:
+        if isinstance(self.targets, str):
+            try:
+                re.compile(self.targets)
+            except re.error as error:
+                raise ValueError(f"targets is no regular expression: {error}") from error
+        return self
 
 
 class Settings(Record):
@@ -53,6 +70,9 @@ class Settings(Record):
     """recompute: activations are computed again in the backward pass."""
     offload_activations: bool = False
     attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] = "sdpa"
+    lm_head: Literal["chunked", "whole"] = "chunked"
+    """chunked: TRL scores in tiles, so that the logits of a batch never exist. whole: all logits at once, as the paper;
+    the same loss. Context parallelism needs chunked."""
     adapter: Adapter | None = None
     save_dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
     save_every: Count | None = None
@@ -69,7 +89,25 @@ class Settings(Record):
             raise ValueError("layout flat needs attention that knows where rows end: flash_attention_2 or _3")
         if self.weights == "bfloat16" and self.precision == "float32":
             raise ValueError("weights: bfloat16 needs precision: bfloat16")
+        if self.adapter is not None and self.adapter.on_head():
+            raise ValueError("adapter.targets names lm_head, on which TRL cannot train an adapter: leave it out")
         return self
+
+    def check_context_parallel(self, devices: int) -> None:
+        """Raises LaunchError for settings that rows shared by ``devices`` devices cannot have.
+
+        PyTorch's ring attention drops the mask: rows that lie side by side would see each other, without a word.
+        """
+        if devices > 1 and self.layout != "padded":
+            raise LaunchError(
+                f"context parallelism over {devices} devices with layout: {self.layout}, whose rows would see each "
+                "other\nhint: layout: padded"
+            )
+        if devices > 1 and self.lm_head == "whole":
+            raise LaunchError(
+                f"context parallelism over {devices} devices with lm_head: whole, whose labels would be shifted in "
+                "each part of a row by itself\nhint: lm_head: chunked"
+            )
 
     def rows_at_once(self, groups: int = 1) -> int:
         """Rows that a device takes at once, where ``groups`` devices share the batch."""
@@ -83,12 +121,13 @@ class Settings(Record):
         """Every value that is given to TRL's SFTConfig: also those whose default happens to be right today.
 
         ``groups``: devices that share the batch (processes by context parallelism). Raises LaunchError where they
-        cannot. What would go wrong by default: ``max_length`` 1024 beheads traces, ``gradient_checkpointing`` is on,
-        ``bf16`` is on, ``logging_nan_inf_filter`` hides a loss that is no number, warm-up is 0, the rate 2e-5.
+        cannot. ``s1kit.train.arguments`` says where each comes from. What would go wrong by default: ``max_length``
+        1024 beheads traces, ``gradient_checkpointing`` is on, ``bf16`` is on, ``logging_nan_inf_filter`` hides a loss
+        that is no number, warm-up is 0, the rate 2e-5.
         """
-        at_once = self.rows_at_once(groups)
         by_launcher = os.environ.get("FSDP_ACTIVATION_CHECKPOINTING", "").lower() == "true"
         recompute = self.checkpointing == "recompute" and not by_launcher
+        at_once = self.rows_at_once(groups)
         return {
             "num_train_epochs": self.epochs,
             "per_device_train_batch_size": at_once,
@@ -99,42 +138,16 @@ class Settings(Record):
             "weight_decay": self.weight_decay,
             "adam_beta1": self.betas[0],
             "adam_beta2": self.betas[1],
-            "adam_epsilon": 1e-8,
             "max_grad_norm": self.max_grad_norm,
-            "optim": "adamw_torch",
-            "label_smoothing_factor": 0.0,
-            "average_tokens_across_devices": True,
-            "max_length": None,
-            "packing": False,
-            "padding_free": False,
-            "completion_only_loss": None,
-            "assistant_only_loss": False,
-            "loss_type": "nll",
             "bf16": self.precision == "bfloat16",
-            "fp16": False,
             "gradient_checkpointing": recompute,
             "gradient_checkpointing_kwargs": {"use_reentrant": False} if recompute else None,
             "activation_offloading": self.offload_activations,
-            "dataset_kwargs": {"skip_prepare_dataset": True},
-            "remove_unused_columns": False,
-            "train_sampling_strategy": "random",
-            "shuffle_dataset": False,
-            "dataloader_drop_last": False,
-            "dataloader_num_workers": 0,
-            "dataloader_pin_memory": False,
             "save_strategy": "no" if self.save_every is None else "steps",
             "save_steps": self.save_every or 500,
-            "save_total_limit": self.keep,
-            "save_only_model": False,
-            "logging_strategy": "steps",
             "logging_steps": self.log_every,
-            "logging_first_step": False,
-            "logging_nan_inf_filter": False,
-            "eval_strategy": "no",
             "report_to": list(self.report_to) or "none",
-            "push_to_hub": False,
-            "disable_tqdm": True,
-            "ddp_timeout": 7200,
             "seed": self.seed,
             "data_seed": self.seed,
+            **{name: fixed.value for name, fixed in FIXED.items()},
         }

@@ -6,25 +6,25 @@ and to leave a value to TRL: ``settings`` has them all.
 
 from __future__ import annotations
 
-import math
+import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from s1kit.curate.rows import IGNORED
 from s1kit.errors import UserError
-from s1kit.train.checkpoints import CHECKPOINTS, TrainLog, latest, mark
-from s1kit.train.collate import Collator
-from s1kit.train.launch import pad_multiple
-from s1kit.train.settings import Adapter, Settings
+from s1kit.store.errors import StoreError
+from s1kit.train.checkpoints import CHECKPOINTS, TrainLog, latest, remove_torn
+from s1kit.train.oom import out_of_memory
+from s1kit.train.settings import Settings
+from s1kit.train.trainer import NotANumberError, NotSavedError, Tell, build_trainer
 from s1kit.types import TrainRow
-
-Tell = Callable[[int, int, float], None]
-"""Called after a logged step with steps done, steps in all, and the loss of the stretch."""
 
 
 class TrainError(UserError):
@@ -58,33 +58,35 @@ class Finetuned(BaseModel):
 def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = None) -> Finetuned:
     """Train, save weights and tokenizer. A run that was killed goes on from its last whole checkpoint.
 
-    Raises ValueError when there is nothing to train on or a row is too long, TrainError when the loss is no number.
+    Raises TrainError when there is nothing to train on, a row is too long or nothing of it is learned, the loss is no
+    number, memory or disk is too small; LaunchError where devices cannot share the batch or a row.
     """
-    if not rows:
-        raise ValueError("no rows to train on")
     from transformers import AutoTokenizer
 
+    config.check_context_parallel(_context_parallel())
+    _refuse_rows(config.base, rows)
     arguments = _arguments(config)  # first: it starts torch.distributed, without which every rank would load it all
     tokenizer: Any = AutoTokenizer.from_pretrained(config.base)
-    model = _model(config)
-    _refuse_long(rows, model.config.max_position_embeddings)
     started = time.monotonic()
     config.out.mkdir(parents=True, exist_ok=True)
     log = TrainLog(config.out / "log.jsonl")
     checkpoint = latest(config.out) if config.save_every else None
     step = int(checkpoint.name.rpartition("-")[2]) if checkpoint else None
     if first_process():
+        remove_torn(config.out)
         log.cut(step or 0)
-    trainer, collator = _trainer(config, arguments, rows, model, tokenizer, log, tell)
-    _refuse_lost_sharding(trainer)
-    try:
+    with _in_words(config, rows):
+        trainer = build_trainer(
+            config, arguments, rows, _model(config), tokenizer, log, tell, context_parallel=_context_parallel()
+        )
+        _refuse_lost_sharding(trainer)
+        if config.lm_head == "whole" and trainer.aux_loss_enabled:
+            raise TrainError(
+                f"{config.base} is a mixture of experts, whose balancing loss lm_head: whole would leave out\n"
+                "hint: lm_head: chunked"
+            )
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except _NotANumberError as error:
-        raise TrainError(
-            f"the loss is {error.args[0]} at step {error.args[1]}; rows of the batch: {', '.join(collator.seen)}\n"
-            f"hint: {_kept(config.out)}; look at these rows, or lower learning_rate"
-        ) from error
-    _save(config, trainer)
+        _save(config, trainer)
     trainer.accelerator.wait_for_everyone()  # nobody may still be reading what is removed, or waiting for what is saved
     if first_process():
         shutil.rmtree(config.out / CHECKPOINTS, ignore_errors=True)
@@ -98,8 +100,50 @@ def finetune(config: SftConfig, rows: Sequence[TrainRow], tell: Tell | None = No
     )
 
 
-class _NotANumberError(ArithmeticError):
-    """Loss and step; raised inside the trainer's loop to leave it."""
+@contextmanager
+def _in_words(config: SftConfig, rows: Sequence[TrainRow]) -> Iterator[None]:
+    """What ends a run, as a TrainError that says what to do."""
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except NotANumberError as error:
+        raise TrainError(
+            f"the loss is {error.loss} at step {error.step}; rows of the batch: {', '.join(error.rows)}\n"
+            f"hint: {_kept(config.out)}; look at these rows, or lower learning_rate"
+        ) from error
+    except torch.OutOfMemoryError as error:
+        said = out_of_memory(config, config.base, rows, str(error), _context_parallel())
+        raise TrainError(f"{said}\nhint: {_kept(config.out)}") from error
+    except NotSavedError as error:
+        reason = str(error.__cause__).splitlines()[0]
+        room = _room(config.out)  # before what is torn goes: this is what was too little
+        if first_process():
+            shutil.rmtree(error.path, ignore_errors=True)
+        raise TrainError(
+            f"cannot write the checkpoint {error.path}: {reason}; it needs about {_mib(error.needs)}, {room} is free\n"
+            f"hint: {_kept(config.out)}; make room, then start the same command again, and it goes on from there"
+        ) from error
+    except (OSError, StoreError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_ROOM:
+            raise
+        raise TrainError(
+            f"cannot write into {config.out}: {str(error).splitlines()[0]}; {_room(config.out)} is free\n"
+            f"hint: {_kept(config.out)}; make room, then start the same command again"
+        ) from error
+
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a file cannot grow."""
+
+
+def _room(folder: Path) -> str:
+    return _mib(shutil.disk_usage(folder).free)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
 
 
 def first_process() -> bool:
@@ -162,57 +206,25 @@ def _model(config: SftConfig) -> Any:
     return AutoModelForCausalLM.from_pretrained(config.base, **values)
 
 
-def _refuse_long(rows: Sequence[TrainRow], positions: int) -> None:
-    worst = max(rows, key=lambda row: row.n_tokens)
-    if worst.n_tokens > positions:
-        raise ValueError(f"row {worst.id}: {worst.n_tokens} tokens, the model has {positions} positions")
+def _refuse_rows(base: Path, rows: Sequence[TrainRow]) -> None:
+    """Before weights are loaded: rows that the model has no room for, or of which nothing is learned."""
+    from transformers import AutoConfig
 
-
-def _trainer(
-    config: SftConfig,
-    arguments: Any,
-    rows: Sequence[TrainRow],
-    model: Any,
-    tokenizer: Any,
-    log: TrainLog,
-    tell: Tell | None,
-) -> tuple[Any, Collator]:
-    from datasets import Dataset
-    from transformers import PrinterCallback, TrainerCallback
-    from trl import SFTTrainer
-
-    class Watching(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if not logs or "loss" not in logs:
-                return
-            loss = float(logs["loss"])
-            if not math.isfinite(loss):
-                raise _NotANumberError(loss, state.global_step)
-            if not state.is_world_process_zero:
-                return
-            log.add(state.global_step, logs, collator.tokens)
-            if tell is not None:
-                tell(state.global_step, state.max_steps, loss)
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            if state.is_world_process_zero:
-                mark(Path(args.output_dir) / f"checkpoint-{state.global_step}")
-
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    multiple = pad_multiple(_context_parallel())
-    collator = Collator(config.layout, pad, remember=config.batch_size, multiple=multiple or 1)
-    columns = [{"id": row.id, "input_ids": list(row.input_ids), "labels": list(row.labels)} for row in rows]
-    trainer = SFTTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list(columns),
-        processing_class=tokenizer,
-        data_collator=collator,
-        peft_config=_peft(config.adapter),
-        callbacks=[Watching()],
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer, collator
+    if not rows:
+        raise TrainError("no rows to train on\nhint: is the training set empty, or did max_tokens leave out every row?")
+    positions = AutoConfig.from_pretrained(base).get_text_config().max_position_embeddings
+    if long := [row for row in rows if row.n_tokens > positions]:
+        worst = max(long, key=lambda row: row.n_tokens)
+        raise TrainError(
+            f"row {worst.id}: {worst.n_tokens} tokens, the model has {positions} positions"
+            f"{f', and {len(long) - 1} more rows are too long' if len(long) > 1 else ''}\n"
+            f"hint: leave them out, or max_tokens: {positions} with on_overflow: cut, which cuts them and names them"
+        )
+    if masked := [row for row in rows if all(label == IGNORED for label in row.labels[1:])]:
+        raise TrainError(
+            f"row {masked[0].id}: every label is masked ({len(masked)} of {len(rows)} rows), nothing of it would be "
+            "learned\nhint: labels are the token ids of trace and answer; build the rows with `s1 curate`"
+        )
 
 
 def _refuse_lost_sharding(trainer: Any) -> None:
@@ -225,20 +237,6 @@ def _refuse_lost_sharding(trainer: Any) -> None:
         kind = str(trainer.accelerator.distributed_type)
         if "FSDP" not in kind:
             raise TrainError(f"the launcher asks for FSDP, accelerate made {kind} of it\nhint: are there accelerators?")
-
-
-def _peft(adapter: Adapter | None) -> Any:
-    if adapter is None:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=adapter.r,
-        lora_alpha=adapter.alpha,
-        lora_dropout=adapter.dropout,
-        target_modules=adapter.targets if isinstance(adapter.targets, str) else list(adapter.targets),
-        task_type="CAUSAL_LM",
-    )
 
 
 def _save(config: SftConfig, trainer: Any) -> None:

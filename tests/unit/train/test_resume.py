@@ -14,7 +14,7 @@ import yaml
 
 from s1kit.config import load
 from s1kit.errors import UserError
-from s1kit.train.checkpoints import CHECKPOINTS, TrainLog, latest, mark
+from s1kit.train.checkpoints import CHECKPOINTS, TrainLog, keep_newest, latest, mark, remove_torn
 from s1kit.train.recipe import TrainConfig, run
 from s1kit.train.sft import TrainError
 
@@ -30,6 +30,18 @@ def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
     found = latest(tmp_path)
     assert found is not None
     assert found.name == "checkpoint-6", "12 was torn"
+
+
+def test_an_old_checkpoint_goes_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / CHECKPOINTS
+    for step in (3, 6, 9, 10):
+        (folder / f"checkpoint-{step}").mkdir(parents=True)
+    for step in (3, 9, 10):
+        mark(folder / f"checkpoint-{step}")
+    keep_newest(folder, 2)
+    assert {path.name for path in folder.iterdir()} == {"checkpoint-6", "checkpoint-9", "checkpoint-10"}
+    assert [path.name for path in remove_torn(tmp_path)] == ["checkpoint-6"], "torn, and never in the count"
+    assert {path.name for path in folder.iterdir()} == {"checkpoint-9", "checkpoint-10"}
 
 
 def test_the_log_is_cut_back_to_the_checkpoint_and_a_torn_line_is_none(tmp_path: Path) -> None:

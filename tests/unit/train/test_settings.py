@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from s1kit.config import load
 from s1kit.train.launch import LaunchError
 from s1kit.train.overflow import cut_rows
+from s1kit.train.plan_settings import setup_of
 from s1kit.train.recipe import TrainConfig
 from s1kit.train.settings import Settings
 from s1kit.types import TrainRow
@@ -48,6 +49,9 @@ def test_every_argument_exists_and_the_traps_are_set(monkeypatch: pytest.MonkeyP
     [
         ({"layout": "flat"}, "needs attention that knows where rows end"),
         ({"weights": "bfloat16"}, "needs precision: bfloat16"),
+        ({"adapter": {"targets": ("q_proj", "lm_head")}}, "TRL cannot train an adapter"),
+        ({"adapter": {"targets": ".*head"}}, "TRL cannot train an adapter"),
+        ({"adapter": {"targets": "(q_proj"}}, "no regular expression"),
         ({"batch_size": 0}, "greater than 0"),
         ({"epochs": 0}, "greater than 0"),
     ],
@@ -55,6 +59,22 @@ def test_every_argument_exists_and_the_traps_are_set(monkeypatch: pytest.MonkeyP
 def test_what_cannot_be_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Settings.model_validate(values)
+
+
+def test_rows_that_devices_share_are_padded_and_scored_in_tiles() -> None:
+    Settings(layout="padded").check_context_parallel(4)
+    Settings(layout="packed", lm_head="whole").check_context_parallel(1)
+    with pytest.raises(LaunchError, match="layout: packed, whose rows would see each other\nhint: layout: padded"):
+        Settings().check_context_parallel(2)
+    with pytest.raises(LaunchError, match="hint: lm_head: chunked"):
+        Settings(layout="padded", lm_head="whole").check_context_parallel(2)
+
+
+def test_the_planner_is_told_what_the_recipe_says() -> None:
+    assert setup_of(Settings(), "H100", 1).chunked_head
+    assert not setup_of(Settings(lm_head="whole"), "H100", 1).chunked_head
+    assert setup_of(Settings(batch_size=16), "H100", 8).per_device_batch == 2, "as it will run: 16 rows over 8 devices"
+    assert setup_of(Settings(batch_size=16, per_device=1), "H100", 8).accumulate == 2
 
 
 def test_cut_rows_are_named_and_say_whether_the_answer_is_gone() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from s1kit.curate.rows import build_rows
@@ -17,10 +18,11 @@ from s1kit.nano import traces
 from s1kit.nano.shipped import resolve_model
 from s1kit.tokenizer import Tokenizer
 from s1kit.train.recipe import TrainConfig, run
-from s1kit.train.sft import SftConfig, finetune
+from s1kit.train.sft import SftConfig, TrainError, finetune
 from s1kit.types import TrainRow
 
 BASE = Path(resolve_model("nano-base"))
+WEIGHTS = "model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,57 @@ def test_one_batch_is_one_batch_however_it_is_computed(tmp_path: Path, other: di
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "values", [{"layout": "packed"}, {"layout": "padded", "per_device": 2}, {"adapter": {"r": 4, "alpha": 8}}], ids=str
+)
+def test_the_chunked_head_is_the_whole_one(
+    tmp_path: Path, rows: list[TrainRow], values: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same loss at every step and the same weights; tiles so small that there are many, the last ones short."""
+    import trl.kernels.chunked_logprob
+    import trl.trainer.utils
+
+    monkeypatch.setattr(trl.trainer.utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", 200)
+    monkeypatch.setattr(trl.kernels.chunked_logprob, "TOKEN_CHUNK_SIZE", 50)
+    same = {"base": BASE, "epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "log_every": 1, "save_dtype": "float32"}
+
+    def trained(head: str) -> tuple[list[float], torch.Tensor]:
+        config = SftConfig.model_validate({**same, **values, "lm_head": head, "out": tmp_path / head})
+        seen = [loss for _, loss in finetune(config, rows).losses]
+        return seen, torch.cat([tensor.flatten() for _, tensor in sorted(load_file(config.out / WEIGHTS).items())])
+
+    (losses, weights), (again, others) = trained("chunked"), trained("whole")
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert again == pytest.approx(losses, abs=1e-4)
+    assert float((weights - others).abs().mean()) < 3e-6, "a step moves weights by 1e-3"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_whole_head_has_the_logits_and_the_chunked_one_has_not(
+    tmp_path: Path, rows: list[TrainRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the heads multiply: the whole one all tokens by all words, which is what the planner counts."""
+    shapes: dict[str, set[tuple[int, ...]]] = {}
+    for head in ("chunked", "whole"):
+        seen = shapes.setdefault(head, set())
+
+        def watch(module: torch.nn.Module, _: object, output: object, seen: set[tuple[int, ...]] = seen) -> None:
+            if isinstance(module, torch.nn.Linear) and isinstance(output, torch.Tensor):
+                seen.add(tuple(output.shape[1:]))
+
+        handle = torch.nn.modules.module.register_module_forward_hook(watch)
+        values = {"base": BASE, "out": tmp_path / head, "epochs": 1, "batch_size": 4, "layout": "padded"}
+        try:
+            finetune(SftConfig.model_validate({**values, "lm_head": head}), rows)
+        finally:
+            handle.remove()
+    vocab = AutoModelForCausalLM.from_pretrained(BASE).config.vocab_size
+    longest = max(row.n_tokens for row in rows)
+    assert shapes["whole"] - shapes["chunked"] == {(longest, vocab)}
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_recipe_leaves_a_manifest(tmp_path: Path) -> None:
     config = TrainConfig(out=str(tmp_path / "out"), size=4, epochs=1, batch_size=2, learning_rate=1e-3)
     done = run(config)
@@ -93,7 +146,7 @@ def test_a_recipe_leaves_a_manifest(tmp_path: Path) -> None:
 
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no rows"):
+    with pytest.raises(TrainError, match="no rows to train on\nhint: "):
         finetune(SftConfig(base=BASE, out=tmp_path), [])
 
 
@@ -101,7 +154,9 @@ def test_a_row_longer_than_the_model_is_named(tmp_path: Path) -> None:
     row = TrainRow(
         id="long-one", question_id="q", format="s1", input_ids=(1,) * 3000, labels=(1,) * 3000, n_tokens=3000
     )
-    with pytest.raises(ValueError, match="long-one: 3000 tokens"):
+    with pytest.raises(
+        TrainError, match=r"long-one: 3000 tokens, the model has \d+ positions\nhint: .*on_overflow: cut"
+    ):
         finetune(SftConfig(base=BASE, out=tmp_path), [row])
 
 
