@@ -9,6 +9,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: as many threads each as cores would fight for them
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 pytest.register_assert_rewrite("contract.suite")
 
 
