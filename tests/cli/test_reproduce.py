@@ -9,7 +9,7 @@ import pytest
 
 from cli.conftest import Run
 
-TINY = [f"--set={item}" for item in ("pool=150", "size=8", "questions=8", "seeds=[0]", "epochs=1", "traces=16")]
+TINY = [f"--set={item}" for item in ("pool=150", "size=8", "questions=8", "curve=8", "seeds=[0]", "epochs=1", "traces=16")]
 
 
 @pytest.mark.slow

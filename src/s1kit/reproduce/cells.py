@@ -34,6 +34,9 @@ class Scale(Record):
     size: int = 200
     seeds: tuple[int, ...] = (0, 1, 2)
     questions: int = 500
+    """Of the tables' cells, which have two points each."""
+    curve: int = 200
+    """Questions of the main run's curve of eleven points."""
     benchmark: str = "nano_mixed"
     epochs: float = 5
     learning_rate: float = 1e-3
@@ -153,7 +156,8 @@ def measuring(cell: Cell, scale: Scale, out: Path) -> tuple[str, dict[str, Any]]
         "out": str(out / "runs" / cell.run),
     }
     if cell.measure == "sweep":
-        return "sweep", {**DEMO, **shared}
+        curve = {key: DEMO[key] for key in ("budgets", "extensions", "max_answer")}
+        return "sweep", {**shared, **curve, "limit": scale.curve}
     if cell.measure == "ends":
         return "sweep", {**shared, "extensions": [1], "max_answer": MAX_ANSWER}
     if cell.measure == "base":
