@@ -9,7 +9,8 @@ import pytest
 
 from cli.conftest import Run
 
-TINY = [f"--set={item}" for item in ("pool=150", "size=8", "questions=8", "curve=8", "seeds=[0]", "epochs=1", "traces=16")]
+SMALL = ("pool=150", "size=8", "traces=16", "epochs=1", "seeds=[0]", "questions=8", "curve=8")
+TINY = [f"--set={item}" for item in SMALL]
 
 
 @pytest.mark.slow
