@@ -75,17 +75,17 @@ def _make(cell: Cell, scale: Scale, out: Path) -> None:
         _train(cell.model, scale, out)
     if run_of(cell, out) is None:  # another cell may have measured the same
         verb, recipe = measuring(cell, scale, out)
-        _call(verb, recipe, out)
+        _call(verb, recipe, out / "recipes" / f"{cell.run}.yaml")
     run = run_of(cell, out)
     if run is not None and cell.part == "main":
-        _call("report", run.path, out)
+        _call("report", None, run.path)
 
 
 def _train(model: Model, scale: Scale, out: Path) -> None:
     from s1kit.reproduce.cells import training
 
     curated = _curate(scale, out) if model.condition == "none" else None
-    _call("train", training(model, scale, curated, out), out)
+    _call("train", training(model, scale, curated, out), out / "recipes" / f"{model.name}.yaml")
 
 
 def _curate(scale: Scale, out: Path) -> Path:
@@ -99,8 +99,9 @@ def _curate(scale: Scale, out: Path) -> Path:
     return run_config(config, "build").path
 
 
-def _call(verb: str, recipe: dict[str, Any] | Path, out: Path) -> None:
-    """A verb in a process of its own, whose memory is given back; Ctrl-C reaches it too."""
+def _call(verb: str, recipe: dict[str, Any] | None, path: Path) -> None:
+    """A verb on ``path`` (where the recipe goes first, if there is one) in a process of its own, whose memory is given
+    back; Ctrl-C reaches it too."""
     import subprocess
     import sys
 
@@ -109,8 +110,8 @@ def _call(verb: str, recipe: dict[str, Any] | Path, out: Path) -> None:
     from s1kit.cli.console import FAILED, fail
     from s1kit.store.files import write_atomic
 
-    path = recipe if isinstance(recipe, Path) else out / f"{verb}.yaml"
-    if not isinstance(recipe, Path):
+    if recipe is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, yaml.safe_dump(recipe, sort_keys=False))
     done = subprocess.run([sys.executable, "-m", "s1kit.cli.main", verb, str(path)], stdout=subprocess.DEVNULL)
     if done.returncode:
