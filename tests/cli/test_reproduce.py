@@ -38,6 +38,19 @@ def test_one_command_goes_from_pool_to_report_and_cells_share_its_work(s1: Run, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+def test_a_cell_that_was_killed_while_it_measured_goes_on(s1: Run, tmp_path: Path) -> None:
+    call = ("reproduce", "nano", "--out", "rep", *TINY, "--only", "variants-fine-tuned-seed0")
+    s1(*call)
+    [folder] = (tmp_path / "rep" / "runs" / "nano-ends").iterdir()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "status": "running", "finished": None}))
+    s1(*call)
+    assert [path.name for path in (tmp_path / "rep" / "runs" / "nano-ends").iterdir()] == [folder.name]
+    assert "0 to do" in s1(*call).stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_models_are_asked_for_tokens_and_for_steps(s1: Run) -> None:
     call = ("reproduce", "nano", "--out", "rep", *TINY, "--only", "variants", "--json")
     lines = json.loads(s1(*call).stdout)["variants"]

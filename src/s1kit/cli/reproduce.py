@@ -69,13 +69,17 @@ def _make(cell: Cell, scale: Scale, out: Path) -> None:
     """Train the cell's model unless that is done, measure it, and write its page."""
     from s1kit.reproduce.cells import measuring
     from s1kit.reproduce.results import run_of
+    from s1kit.store.manifest import read_manifest
 
     out.mkdir(parents=True, exist_ok=True)
     if cell.model is not None and not (out / "models" / cell.model.name / "manifest.json").exists():
         _train(cell.model, scale, out)
     if run_of(cell, out) is None:  # another cell may have measured the same
         verb, recipe = measuring(cell, scale, out)
-        _call(verb, recipe, out / "recipes" / f"{cell.run}.yaml")
+        begun = any(
+            read_manifest(p.parent).status != "finished" for p in (out / "runs" / cell.run).glob("*/manifest.json")
+        )
+        _call(verb, recipe, out / "recipes" / f"{cell.run}.yaml", *(["--resume"] if begun else []))
     run = run_of(cell, out)
     if run is not None and cell.part == "main":
         _call("report", None, run.path)
@@ -99,7 +103,7 @@ def _curate(scale: Scale, out: Path) -> Path:
     return run_config(config, "build").path
 
 
-def _call(verb: str, recipe: dict[str, Any] | None, path: Path) -> None:
+def _call(verb: str, recipe: dict[str, Any] | None, path: Path, *flags: str) -> None:
     """A verb on ``path`` (where the recipe goes first, if there is one) in a process of its own, whose memory is given
     back; Ctrl-C reaches it too."""
     import subprocess
@@ -113,7 +117,8 @@ def _call(verb: str, recipe: dict[str, Any] | None, path: Path) -> None:
     if recipe is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, yaml.safe_dump(recipe, sort_keys=False))
-    done = subprocess.run([sys.executable, "-m", "s1kit.cli.main", verb, str(path)], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "s1kit.cli.main", verb, str(path), *flags]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL)
     if done.returncode:
         fail(
             f"s1 {verb} {path} ended with {done.returncode}\nhint: run it by itself to see why; then start again",
