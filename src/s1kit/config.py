@@ -30,7 +30,7 @@ class ConfigError(UserError, ValueError):
 class EngineConfig(Record):
     """Which engine continues the tokens."""
 
-    kind: Literal["hf", "scripted"] = "hf"
+    kind: Literal["hf", "vllm", "completions", "scripted"] = "hf"
     slots: Positive = 64
     """Rows that run at once. Changes speed, not results."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -39,6 +39,16 @@ class EngineConfig(Record):
     """None: the model's own."""
     seed: int = 0
     """Of the scripted engine only."""
+    url: str | None = None
+    """Of the completions engine, as all below: the server's address; dtype and device are then the server's own."""
+    profile: Literal["vllm", "sglang", "llamacpp", "openai"] = "vllm"
+    """The server's dialect."""
+    served: str | None = None
+    """The model's name on the server; None: as ``model``."""
+    tokenizer: str | None = None
+    """Folder or hub id of the model's tokenizer; None: as ``model``."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key; the key itself is never written anywhere."""
 
 
 class RunConfig(Record):

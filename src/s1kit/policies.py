@@ -128,11 +128,49 @@ class BudgetForcing(Record):
         return "-".join(parts) if len(parts) > 1 else "bf-natural"
 
 
+class NativeBudget(Record):
+    """A provider's own effort or budget, for endpoints that only speak chat (engine ``chat``, evaluation only).
+
+    What a provider does with it is its own affair, and what it is said to have used is all there is to see: nothing is
+    forced, nothing is exact.
+    """
+
+    kind: Literal["native_budget"] = "native_budget"
+    fields: dict[str, Any]
+    """Put into the request's body as they are: ``{"reasoning_effort": "high"}``, ``{"thinking": {"type": "enabled",
+    "budget_tokens": 4096}}``, ``{"max_completion_tokens": 8000}``."""
+    max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
+    """Of thinking and answer together; None: not sent."""
+    own_sampling: bool = False
+    """Leave temperature and top_p to the provider: some reasoning endpoints refuse to be told."""
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        reserved = {"model", "messages", "stream", "stream_options", "n", "temperature", "top_p", "seed", "max_tokens"}
+        if taken := sorted(reserved & set(value)):
+            raise ValueError(
+                f"{', '.join(taken)} cannot be set here: model, sampling and max_tokens have places of their own"
+            )
+        return value
+
+    def slug(self) -> str:
+        """Short readable name, the first half of the policy id."""
+        said = re.sub(r"[^a-z0-9]+", "-", canonical_json(self.fields).lower()).strip("-")[:40].rstrip("-")
+        return "-".join(["native", *([said] if said else []), *([str(self.max_tokens)] if self.max_tokens else [])])
+
+
 Policy = Annotated[Unforced | BudgetForcing, Field(discriminator="kind")]
 
 
-def label(policy: Unforced | BudgetForcing) -> str:
-    """What a table or a plot calls the policy: ``natural``, ``max 512``, ``Wait x2``."""
+def label(policy: Unforced | BudgetForcing | NativeBudget) -> str:
+    """What a table or a plot calls the policy: ``natural``, ``max 512``, ``Wait x2``, ``reasoning_effort high``."""
+    if isinstance(policy, NativeBudget):
+        said = [
+            f"{name} {value if isinstance(value, str) else canonical_json(value)}"
+            for name, value in policy.fields.items()
+        ]
+        return ", ".join(said) or "provider's own"
     asked = [f"asked {policy.ask.limit} {policy.ask.unit}"] if policy.ask else []
     if isinstance(policy, Unforced):
         name = "unforced" if policy.max_tokens is None else f"unforced {policy.max_tokens}"
@@ -152,7 +190,7 @@ def label(policy: Unforced | BudgetForcing) -> str:
     return " ".join(parts) or "natural"
 
 
-def policy_id(policy: Unforced | BudgetForcing, format_spec: dict[str, Any], sampling: Sampling) -> str:
+def policy_id(policy: Unforced | BudgetForcing | NativeBudget, format_spec: dict[str, Any], sampling: Sampling) -> str:
     """Identity of a policy in a run: slug, a dash, 8 hex digits.
 
     The digits are of SHA-256 over the canonical JSON of policy, format and sampling, without their seeds: two runs with

@@ -18,7 +18,7 @@ Model = Annotated[str | None, typer.Option(help="Model folder or hub id; nano sh
 FormatName = Annotated[
     str | None, typer.Option("--format", help="s1, qwen3, qwq, r1, harmony, plain, or a .yaml file.")
 ]
-EngineName = Annotated[str | None, typer.Option("--engine", help="hf or scripted.")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="hf, vllm, completions or scripted.")]
 Slots = Annotated[int | None, typer.Option(help="Rows that run at once.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, auto.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")]

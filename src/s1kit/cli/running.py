@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from s1kit.store.run import RunDir
     from s1kit.types import Role
 
-NON_OUTPUT = frozenset({"engine.slots", "engine.device", "out", "grader"})
+NON_OUTPUT = frozenset({"engine.slots", "engine.device", "engine.url", "engine.api_key_env", "out", "grader"})
 """Settings that change no generation: a run may be resumed with others."""
 
 
@@ -143,9 +143,7 @@ def _tell_dry(job: Job, as_json: bool) -> None:
         "policies": [p.plan.policy_id for p in job.points],
         "samples": job.samples,
         "generations": job.size,
-        "longest_prompt": max(
-            len(r.prompt_ids) + len(r.open_ids) for rows in job.rows.values() for r in rows.values()
-        ),
+        "longest_prompt": max(len(r.prompt_ids) + len(r.open_ids) for rows in job.rows.values() for r in rows.values()),
         "at_most_tokens_if_run_separately": sum(most(p) for p in job.points),
     }
     if as_json:

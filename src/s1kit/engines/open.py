@@ -1,6 +1,6 @@
 """An engine by its short name.
 
-Knows which names there are. Refuses to import an engine before it is asked for: torch loads only for ``hf``.
+Knows which names there are. Refuses to import an engine before it is asked for: torch loads only for those that use it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from s1kit.engines.base import Engine, EngineError
 from s1kit.tokenizer import Tokenizer
 
-KINDS = ("hf", "scripted")
+KINDS = ("hf", "vllm", "completions", "scripted")
 
 
 def open_engine(
@@ -20,18 +20,27 @@ def open_engine(
     device: str = "cpu",
     context_len: int | None = None,
     seed: int = 0,
+    url: str | None = None,
+    profile: str = "vllm",
+    served: str | None = None,
+    tokenizer: str | None = None,
+    api_key_env: str | None = None,
 ) -> tuple[Engine, Tokenizer]:
-    """The engine and the tokenizer of its model. Raises EngineError or TokenizerError, with what to do."""
+    """The engine and the tokenizer of its model. Raises EngineError or TokenizerError, with what to do.
+
+    The last five are of engine ``completions`` (``completions_open.open_completions``), which has neither dtype nor
+    device: those are the server's.
+    """
     if kind == "scripted":
         from s1kit.engines.scripted import ScriptedEngine
 
-        tokenizer = Tokenizer.load(model)
-        ends = {i: 0.05 for name in ("<|im_start|>", "<|im_end|>") if (i := tokenizer.id_of(name)) is not None}
+        loaded = Tokenizer.load(model)
+        ends = {i: 0.05 for name in ("<|im_start|>", "<|im_end|>") if (i := loaded.id_of(name)) is not None}
         return (
             ScriptedEngine.random(
-                seed, stops=ends, vocab_size=tokenizer.vocab_size, context_len=context_len or 4096, slots=slots
+                seed, stops=ends, vocab_size=loaded.vocab_size, context_len=context_len or 4096, slots=slots
             ),
-            tokenizer,
+            loaded,
         )
     if kind == "hf":
         try:
@@ -42,4 +51,22 @@ def open_engine(
             ) from error
         engine = HFEngine(model, slots=slots, dtype=dtype, device=device, context_len=context_len)
         return engine, engine.tokenizer
+    if kind == "vllm":
+        from s1kit.engines.vllm import VLLMEngine
+
+        offline = VLLMEngine(model, slots=slots, dtype=dtype, device=device, context_len=context_len)
+        return offline, offline.tokenizer
+    if kind == "completions":
+        from s1kit.engines.completions_open import open_completions
+
+        return open_completions(
+            model,
+            url=url,
+            profile=profile,
+            served=served,
+            tokenizer=tokenizer,
+            api_key_env=api_key_env,
+            slots=slots,
+            context_len=context_len,
+        )
     raise EngineError(f"unknown engine {kind!r}\nhint: known engines: {', '.join(KINDS)}")
