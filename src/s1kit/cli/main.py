@@ -12,7 +12,23 @@ import traceback
 
 import typer
 
-from s1kit.cli import ask, curate, env, evaluate, grade, metrics, nano, query, report, reproduce, runs, sweep, train
+from s1kit.cli import (
+    ask,
+    curate,
+    doctor,
+    env,
+    evaluate,
+    grade,
+    metrics,
+    nano,
+    query,
+    report,
+    reproduce,
+    runs,
+    serve,
+    sweep,
+    train,
+)
 from s1kit.cli.console import INTERRUPTED, fail
 
 app = typer.Typer(
@@ -35,7 +51,9 @@ app.command("query")(query.query)
 app.add_typer(curate.app, name="curate")
 app.command("train")(train.train)
 app.add_typer(reproduce.app, name="reproduce")
+app.command("serve")(serve.serve)
 app.add_typer(nano.app, name="nano")
+app.command("doctor")(doctor.doctor)
 app.command("env")(env.env)
 
 
