@@ -1,6 +1,9 @@
 """Writes what was measured into README.md: the numbers of bench/results/, and the demo's curve.
 
-    python bench/readme.py [--run RUN]     # RUN: a run directory of `s1 nano demo`; without one, only the numbers
+    python bench/readme.py [--run RUN] [--reproduced FOLDER]
+
+RUN: a run directory of `s1 nano demo`. FOLDER: of `s1 reproduce nano --all`; its results.json becomes
+bench/results/reproduce_nano.json. Without them only what is in bench/results/ is written again.
 
 Knows sentences; every number in them comes from a file that a benchmark or the demo wrote.
 """
@@ -15,10 +18,13 @@ from typing import Any
 
 from s1kit.metrics.summary import Metrics
 from s1kit.report.terminal import curve_lines
+from s1kit.reproduce.tables import Measured, markdown
+from s1kit.reproduce.variants import Variant, variants_markdown
 from s1kit.store.run import RunDir
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
+REPRODUCED = "reproduce_nano.json"
 
 
 def measured(results: Path = RESULTS) -> str:
@@ -95,6 +101,29 @@ def told(measured: Metrics) -> str:
     )
 
 
+def reproduced(results: Path = RESULTS) -> str:
+    """The tables of the paper in miniature."""
+    found = json.loads((results / REPRODUCED).read_text())
+    scale = found["scale"]
+    tables = {part: [Measured.model_validate(row) for row in found[part]] for part in ("table2", "table7")}
+    seeds = len(scale["seeds"])
+    return "\n".join(
+        [
+            f"Table 2: selections of {scale['size']} rows out of a pool of {scale['pool']:,}, {seeds} seeds each, "
+            f"{scale['questions']} questions of {scale['benchmark']}; differences in points, paired over questions.",
+            "",
+            markdown(tables["table2"]),
+            f"Table 7: the longest traces, whole or cut at {scale['cut']} tokens.",
+            "",
+            markdown(tables["table7"]),
+            "Trained variants: the base writing on its own (its tokens are all that it wrote), the fine-tuned model that ships, and "
+            f"models asked for tokens or steps (paper, section 5), {scale['traces']:,} rows each.",
+            "",
+            variants_markdown([Variant.model_validate(line) for line in found["variants"]]).rstrip(),
+        ]
+    )
+
+
 def put(text: str, name: str, block: str) -> str:
     """README with the block between its two markers replaced."""
     pattern = re.compile(rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
@@ -139,9 +168,13 @@ def _equal(sweep: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--run", type=Path)
+    parser.add_argument("--reproduced", type=Path)
     options = parser.parse_args()
+    if options.reproduced is not None:
+        (RESULTS / REPRODUCED).write_text((options.reproduced / "results.json").read_text())
     readme = ROOT / "README.md"
     text = put(readme.read_text(), "measured", measured())
+    text = put(text, "reproduced", reproduced())
     if options.run is not None:
         text = put(text, "demo", curve(options.run))
     readme.write_text(text)

@@ -31,6 +31,7 @@ def test_measured_numbers_are_those_of_the_benchmarks() -> None:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.put(TEXT, "measured", module.measured()) == TEXT
+    assert module.put(TEXT, "reproduced", module.reproduced()) == TEXT
 
 
 def test_the_python_block_runs() -> None:

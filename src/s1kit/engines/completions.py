@@ -52,7 +52,7 @@ class CompletionsEngine:
         self._eos = frozenset() if found is None else frozenset({found})
         self._live: dict[str, _Live] = {}
         self._closed = False
-        self._desk: Desk[_Live, tuple[_Live, Chunk]] = Desk(
+        self._desk: Desk[_Live, tuple[_Live, Chunk] | None] = Desk(
             info.slots, self._run, lambda live: self._tell(live, len(live.tape.tokens), "cancelled")
         )
 
@@ -71,14 +71,21 @@ class CompletionsEngine:
             self._desk.put(live, first=request.continues is not None)
 
     def collect(self) -> list[Chunk]:
-        """Block until a server said something about a request; ``[]`` only when nothing is in flight.
+        """Block until a server said something about a request; ``[]`` only when nothing is in flight, or after ``wake``.
 
         Raises EngineError when the server is gone for good: many requests in a row failed because of it.
         """
         chunks: list[Chunk] = []
-        while self._live and not chunks:
-            chunks = [chunk for said in self._desk.hear() if (chunk := self._heard(*said)) is not None]
+        woken = False
+        while self._live and not chunks and not woken:
+            said = self._desk.hear()
+            woken = None in said
+            chunks = [chunk for one in said if one is not None and (chunk := self._heard(*one)) is not None]
         return chunks
+
+    def wake(self) -> None:
+        """Let a waiting ``collect`` return with what there is, from any thread: its reader has something else to do."""
+        self._desk.say(None)
 
     def cancel(self, request_id: str) -> None:
         """End a request early, at the server too: its connection is closed. An unknown or finished id is ignored."""

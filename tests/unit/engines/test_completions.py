@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -203,6 +204,19 @@ def test_retry_after_is_kept_by_all(tiny_model: Path) -> None:
         got = run(engine, [Request("b", prompt(2), 5)])
     assert {c.finish for c in got.values()} == {"length"}
     assert all(at - times[0] >= 1.5 for at in times[1:])
+
+
+def test_a_reader_that_waits_can_be_called_away_and_misses_nothing(tiny_model: Path) -> None:
+    with serving(tiny_model, fault=lambda s: Fault("429", wait=1.5) if s.number == 0 else None) as (engine, _):
+        request = Request("a", prompt(3), 12)
+        expected = one(server_like(), request)
+        engine.submit(request)
+        threading.Timer(0.1, engine.wake).start()
+        assert engine.collect() == []
+        chunks: list[Chunk] = []
+        while not chunks or chunks[-1].finish is None:
+            chunks += engine.collect()
+    assert tuple(t for c in chunks for t in c.tokens) == expected.tokens
 
 
 # -- the same model
