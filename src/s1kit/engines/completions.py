@@ -71,7 +71,7 @@ class CompletionsEngine:
             self._desk.put(live, first=request.continues is not None)
 
     def collect(self) -> list[Chunk]:
-        """Block until a server said something about a request; ``[]`` only when nothing is in flight, or after ``wake``.
+        """Block until a server said something about a request; ``[]`` when nothing is in flight, or after ``wake``.
 
         Raises EngineError when the server is gone for good: many requests in a row failed because of it.
         """
