@@ -116,8 +116,8 @@ def reproduced(results: Path = RESULTS) -> str:
             f"Table 7: the longest traces, whole or cut at {scale['cut']} tokens.",
             "",
             markdown(tables["table7"]),
-            "Trained variants: the base writing on its own (its tokens are all that it wrote), the fine-tuned model that "
-            f"ships, and models asked for tokens or steps (paper, section 5), {scale['traces']:,} rows each.",
+            "Trained variants: the base writing on its own (its tokens are all that it wrote), the fine-tuned model "
+            f"that ships, and models asked for tokens or steps (paper, section 5), {scale['traces']:,} rows each.",
             "",
             variants_markdown([Variant.model_validate(line) for line in found["variants"]]).rstrip(),
         ]
