@@ -196,7 +196,7 @@ def test_retry_after_is_kept_by_all(tiny_model: Path) -> None:
         times.append(time.monotonic())
         return Fault("429", wait=1.5) if seen.number == 0 else None
 
-    with serving(tiny_model, fault=busy) as (engine, _):
+    with serving(tiny_model, fault=busy, patience=replace(QUICK, longest_wait=5.0)) as (engine, _):
         engine.submit(Request("a", prompt(1), 5))
         while not times:
             time.sleep(0.01)

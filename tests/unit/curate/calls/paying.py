@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 
 from s1kit.curate.calls.answering import answered
@@ -13,6 +15,7 @@ from s1kit.curate.calls.call import Call
 from s1kit.curate.calls.endpoint import Endpoint
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # what it hangs in, if it ever does
     url, path, count, concurrency = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     calls = (Call("solver", f"q{n}", "m", ({"role": "user", "content": f"q{n}"},)) for n in range(count))
     with Cache(path) as cache:

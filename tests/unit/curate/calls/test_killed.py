@@ -59,7 +59,13 @@ def test_ctrl_c_ends_a_process_that_waits_for_a_silent_server(tmp_path: Path) ->
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         begun = time.monotonic()
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(1)
+            process.kill()
+            pytest.fail(f"it hangs in\n{process.communicate()[1]}")
         assert time.monotonic() - begun < 10
     assert process.returncode != 0
     assert errors.rstrip().endswith("KeyboardInterrupt")
