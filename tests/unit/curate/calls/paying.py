@@ -15,6 +15,7 @@ from s1kit.curate.calls.call import Call
 from s1kit.curate.calls.endpoint import Endpoint
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to Ctrl-C
     faulthandler.register(signal.SIGUSR1)  # what it hangs in, if it ever does
     url, path, count, concurrency = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     calls = (Call("solver", f"q{n}", "m", ({"role": "user", "content": f"q{n}"},)) for n in range(count))
