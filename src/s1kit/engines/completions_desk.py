@@ -16,14 +16,6 @@ from typing import Any, Generic, TypeVar
 
 J = TypeVar("J")
 S = TypeVar("S")
-T = TypeVar("T")
-
-
-def next_of(queue: SimpleQueue[T]) -> T:
-    """Wait for the next item, looking up every second: a Ctrl-C that comes just before the wait would not end it."""
-    while True:
-        with suppress(Empty):
-            return queue.get(timeout=1.0)
 
 
 class Desk(Generic[J, S]):
@@ -63,7 +55,7 @@ class Desk(Generic[J, S]):
     def hear(self) -> list[S]:
         """Block until something was said; all of it. Raises what was said to be raised, after all before it."""
         heard: list[S] = []
-        item = next_of(self._said)
+        item = self._said.get()
         with suppress(Empty):
             while not isinstance(item, Exception):
                 heard.append(item)

@@ -24,7 +24,6 @@ from s1kit.curate.calls.call import Answer, Call, CallerError, Prices, Reply
 from s1kit.curate.calls.exchange import exchange
 from s1kit.curate.calls.health import Health
 from s1kit.curate.calls.message import Failed
-from s1kit.engines.completions_desk import next_of
 
 OWN_FIELDS = frozenset({"model", "messages", "stream", "stream_options", "n"})
 """Fields of the body that ``Call.extra`` may not set."""
@@ -103,7 +102,7 @@ class Endpoint:
                     else:
                         yield item
                 elif flying:
-                    finished = next_of(done).result()
+                    finished = done.get().result()
                     flying -= 1
                     yield finished
                 else:
