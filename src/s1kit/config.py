@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from s1kit.curate.recipe import CurateConfig
 from s1kit.errors import UserError
-from s1kit.policies import BudgetForcing, Count, Policy, Sampling, policy_id
+from s1kit.policies import BudgetForcing, Count, NativeBudget, Policy, Sampling, policy_id
 from s1kit.train.recipe import TrainConfig
 from s1kit.types import Record, Role, canonical_json, sha256_hex
 
@@ -30,7 +30,7 @@ class ConfigError(UserError, ValueError):
 class EngineConfig(Record):
     """Which engine continues the tokens."""
 
-    kind: Literal["hf", "vllm", "completions", "scripted"] = "hf"
+    kind: Literal["hf", "vllm", "completions", "chat", "scripted"] = "hf"
     slots: Positive = 64
     """Rows that run at once. Changes speed, not results."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -40,15 +40,27 @@ class EngineConfig(Record):
     seed: int = 0
     """Of the scripted engine only."""
     url: str | None = None
-    """Of the completions engine, as all below: the server's address; dtype and device are then the server's own."""
+    """Of the engines completions and chat: the server's address; dtype and device are then the server's own."""
     profile: Literal["vllm", "sglang", "llamacpp", "openai"] = "vllm"
-    """The server's dialect."""
+    """The server's dialect (completions)."""
     served: str | None = None
-    """The model's name on the server; None: as ``model``."""
+    """The model's name on the server (completions, chat); None: as ``model``."""
     tokenizer: str | None = None
-    """Folder or hub id of the model's tokenizer; None: as ``model``."""
+    """Folder or hub id of the model's tokenizer (completions); None: as ``model``."""
     api_key_env: str | None = None
-    """The environment variable that holds the key; the key itself is never written anywhere."""
+    """The environment variable that holds the key (completions; chat: OPENAI_API_KEY where none is named). The key
+    itself is never written anywhere."""
+
+
+class AskConfig(Record):
+    """``s1 ask``: where one question goes."""
+
+    model: str = "nano"
+    format: str = "s1"
+    system: str | None = None
+    engine: EngineConfig = EngineConfig(slots=1)
+    sampling: Sampling = Sampling()
+    seed: int = 0
 
 
 class RunConfig(Record):
@@ -72,7 +84,7 @@ class RunConfig(Record):
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
-        if self.samples > 1 and self.sampling.temperature == 0:
+        if self.samples > 1 and self.sampling.temperature == 0 and self.engine.kind != "chat":  # it draws as it likes
             raise ValueError(f"{self.samples} greedy samples are the same one; set a temperature, or samples: 1")
         return self
 
@@ -81,6 +93,21 @@ class EvalConfig(RunConfig):
     """``s1 eval``: questions + policies + engine -> generations, grades, metrics."""
 
     policies: tuple[Policy, ...] = (BudgetForcing(),)
+    """Engine chat: the provider's own thinking, if none are given."""
+
+    @model_validator(mode="after")
+    def _providers_budgets_need_a_provider(self) -> Self:
+        if self.engine.kind != "chat" and any(isinstance(p, NativeBudget) for p in self.policies):
+            raise ValueError(f"native_budget is a provider's own: it needs engine chat, not {self.engine.kind}\nhint: --engine chat")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chat_forces_nothing(cls, given: Any) -> Any:
+        engine = given.get("engine") if isinstance(given, dict) else None
+        if isinstance(engine, dict) and engine.get("kind") == "chat" and "policies" not in given:
+            return {**given, "policies": [{"kind": "native_budget"}]}
+        return given
 
 
 class SweepConfig(RunConfig):
@@ -182,7 +209,7 @@ def load(
             _put(typed, key, deepcopy(value), f"--{key.replace('_', '-')}")
             origins[key] = f"--{key.replace('_', '-')}"
     for item in sets:
-        key, value = _parse_set(item)
+        key, value = parse_set(item)
         _put(typed, key, value, f"--set {item}")
         origins[key] = f"--set {item}"
     try:
@@ -294,14 +321,15 @@ def _put(target: dict[str, Any], dotted: str, value: Any, origin: str) -> None:
     target[last] = value
 
 
-def _parse_set(item: str) -> tuple[str, Any]:
+def parse_set(item: str) -> tuple[str, Any]:
+    """``key=value``, the value read as YAML. Raises ConfigError."""
     key, equals, text = item.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {item!r}: write key=value, for example --set engine.slots=8")
+        raise ConfigError(f"{item!r} is not a setting: write key=value, for example --set engine.slots=8")
     try:
         return key, yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {item!r}: {error}") from error
+        raise ConfigError(f"{item!r} is not a setting: {error}") from error
 
 
 def _origin(key: str, origins: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
-from s1kit.policies import Ask, BudgetForcing, Sampling, Unforced, row_seed
+from s1kit.policies import Ask, BudgetForcing, NativeBudget, Sampling, Unforced, row_seed
 from s1kit.store.rules import split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import EngineInfo, Generation, Grade, Question, Role
@@ -96,8 +96,10 @@ class _Batch:
             self.run.append_many(rows)
 
 
-def role_of(policy: Unforced | BudgetForcing) -> Role:
+def role_of(policy: Unforced | BudgetForcing | NativeBudget) -> Role:
     """The role of a policy that was given plainly, outside a sweep."""
+    if isinstance(policy, NativeBudget):
+        return "unforced" if policy.max_thinking is None else "budget"
     if isinstance(policy, Unforced):
         return "unforced"
     if policy.equal_to is not None:

@@ -136,9 +136,12 @@ class NativeBudget(Record):
     """
 
     kind: Literal["native_budget"] = "native_budget"
-    fields: dict[str, Any]
+    fields: dict[str, Any] = Field(default_factory=dict)
     """Put into the request's body as they are: ``{"reasoning_effort": "high"}``, ``{"thinking": {"type": "enabled",
-    "budget_tokens": 4096}}``, ``{"max_completion_tokens": 8000}``."""
+    "budget_tokens": 4096}}``, ``{"max_completion_tokens": 8000}``. Empty: whatever the provider does by itself."""
+    max_thinking: Count | None = None
+    """The thinking tokens that ``fields`` ask for, where they ask for a number: what control is measured against.
+    Not sent."""
     max_tokens: Annotated[int, Field(strict=True, gt=0)] | None = None
     """Of thinking and answer together; None: not sent."""
     own_sampling: bool = False
@@ -160,7 +163,7 @@ class NativeBudget(Record):
         return "-".join(["native", *([said] if said else []), *([str(self.max_tokens)] if self.max_tokens else [])])
 
 
-Policy = Annotated[Unforced | BudgetForcing, Field(discriminator="kind")]
+Policy = Annotated[Unforced | BudgetForcing | NativeBudget, Field(discriminator="kind")]
 
 
 def label(policy: Unforced | BudgetForcing | NativeBudget) -> str:

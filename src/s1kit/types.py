@@ -319,6 +319,9 @@ class RunManifest(Record):
     inputs: dict[str, str] = Field(default_factory=dict)
     """Name of an input (questions, model, tokenizer, chat template) to the SHA-256 of its content."""
     engine: EngineInfo | None = None
+    """As claimed, without what it was found not to honour."""
+    findings: tuple[dict[str, Any], ...] = ()
+    """What was tried on the engine before the first question, and seen (``s1kit.engines.probe.Finding``)."""
     policies: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """policy_id -> the policy, its label and its sampling, as canonical values."""
     packages: dict[str, str] = Field(default_factory=dict)

@@ -93,7 +93,7 @@ def test_the_shipped_recipe_is_the_demo() -> None:
     assert curation == CurateConfig.model_validate(CURATION)
 
 
-@pytest.mark.parametrize("file", sorted(RECIPES.glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("file", sorted(RECIPES.rglob("*.yaml")), ids=lambda p: p.stem)
 def test_every_recipe_says_its_command_and_loads(file: Path) -> None:
     command = next(line for line in file.read_text().splitlines() if line.startswith("#   s1 "))
     verb = command.split()[2]
@@ -103,4 +103,4 @@ def test_every_recipe_says_its_command_and_loads(file: Path) -> None:
 
 
 def test_there_are_recipes() -> None:
-    assert len(list(RECIPES.glob("*.yaml"))) >= 3
+    assert len(list(RECIPES.rglob("*.yaml"))) >= 3

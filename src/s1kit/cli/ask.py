@@ -25,29 +25,34 @@ def ask(
     wait: Annotated[int, typer.Option(help="Suppress so many ends of thinking, each with a nudge.")] = 0,
     nudge: Annotated[list[str] | None, typer.Option(help="What to append (repeat to rotate); default: Wait.")] = None,
     max_answer: Annotated[int, typer.Option(help="Tokens reserved for the answer.")] = 256,
-    model: Annotated[str, typer.Option(help="Model folder or hub id; nano ships with s1kit.")] = "nano",
-    format_name: Annotated[str, typer.Option("--format", help="s1, qwen3, qwq, r1, harmony, or a .yaml file.")] = "s1",
-    engine: Annotated[str, typer.Option(help="hf or scripted.")] = "hf",
-    device: Annotated[str, typer.Option(help="cpu, cuda, auto.")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16.")] = "float32",
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="For sampling.")] = 0,
+    model: o.Model = None,
+    format_name: o.FormatName = None,
+    engine: Annotated[
+        str | None, typer.Option(help="hf, vllm, completions or scripted. Of a --url: completions.")
+    ] = None,
+    url: o.Url = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    temperature: o.Temperature = None,
+    seed: Annotated[int | None, typer.Option(help="For sampling.")] = None,
     system: Annotated[str | None, typer.Option(help="A system message.")] = None,
+    sets: o.Sets = None,
     as_json: o.Json = False,
 ) -> None:
     """Ask one question and watch the thinking, forced tokens in another colour; then budget, extensions, answer."""
-    from s1kit.cli.console import fail, say
-    from s1kit.config import validate
-    from s1kit.engines.open import open_engine
+    from s1kit.cli.console import fail
+    from s1kit.cli.prepared import opened, tried
+    from s1kit.config import AskConfig, load, validate
     from s1kit.evaluate import refuse_overflow
     from s1kit.forcing.drive import drive
     from s1kit.forcing.machine import machine
     from s1kit.forcing.plan import Plan, Row
     from s1kit.formats import load_format
-    from s1kit.nano.shipped import resolve_model
-    from s1kit.policies import BudgetForcing, Sampling, row_seed
+    from s1kit.policies import BudgetForcing, row_seed
     from s1kit.types import question_id
 
+    if not question.strip() or (not question.isprintable() and any(0xD800 <= ord(c) < 0xE000 for c in question)):
+        fail("the question is empty, or not UTF-8")
     knobs = {
         "max_thinking": max_thinking,
         "min_thinking": min_thinking,
@@ -55,23 +60,34 @@ def ask(
         "nudges": nudge or None,
         "max_answer": max_answer,
     }
-    if not question.strip() or (not question.isprintable() and any(0xD800 <= ord(c) < 0xE000 for c in question)):
-        fail("the question is empty, or not UTF-8")
     policy = validate(BudgetForcing, knobs, "the command line")
-    sampling = validate(Sampling, {"temperature": temperature}, "the command line")
-    say(f"loading {model} ...", style="dim")
-    opened, tokenizer = open_engine(engine, resolve_model(model), slots=1, dtype=dtype, device=device, seed=seed)
+    values = {
+        "model": model,
+        "format": format_name,
+        "system": system,
+        "engine.kind": engine or ("completions" if url else None),
+        "engine.url": url,
+        "engine.device": device,
+        "engine.dtype": dtype,
+        "engine.slots": 1,
+        "engine.seed": seed,
+        "sampling.temperature": temperature,
+        "seed": seed,
+    }
+    config, _ = load(AskConfig, None, values, tuple(sets or ()))
+    running, tokenizer = opened(config.engine, config.model)
     try:
-        fmt = load_format(format_name).resolve(tokenizer)
-        plan = Plan.make(policy, fmt, sampling, opened.info)
-        prompt, opening = fmt.render([{"role": "user", "content": question}], system)
+        fmt = load_format(config.format).resolve(tokenizer)
+        info = tried(running, fmt)[0] if config.engine.url is not None else running.info  # what runs here is known
+        plan = Plan.make(policy, fmt, config.sampling, info)
+        prompt, opening = fmt.render([{"role": "user", "content": question}], config.system)
         name = question_id(question)
-        row = Row(name, prompt, opening, seed=row_seed(seed, name, 0))
+        row = Row(name, prompt, opening, seed=row_seed(config.seed, name, 0))
         refuse_overflow(plan, [row])
         live = None if as_json else _Live(plan, row)
-        [generation] = drive([machine(plan, row)], opened, stream=True, watch=live)
+        [generation] = drive([machine(plan, row)], running, stream=True, watch=live)
     finally:
-        opened.close()
+        running.close()
     _finish(generation, plan, live, as_json)
 
 

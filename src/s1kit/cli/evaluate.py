@@ -20,11 +20,15 @@ def evaluate(
     nudge: Annotated[list[str] | None, typer.Option(help="What to append (repeat to rotate); default: Wait.")] = None,
     max_answer: Annotated[int | None, typer.Option(help="Tokens reserved for the answer.")] = None,
     unforced: Annotated[bool, typer.Option("--unforced", help="Let the model write on its own.")] = False,
+    native: Annotated[
+        list[str] | None, typer.Option(help="Engine chat: a provider's own field, name=value (repeat).")
+    ] = None,
     benchmark: o.Benchmark = None,
     limit: o.Limit = None,
     model: o.Model = None,
     format_name: o.FormatName = None,
     engine: o.EngineName = None,
+    url: o.Url = None,
     slots: o.Slots = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -44,12 +48,12 @@ def evaluate(
     """
     from s1kit.cli.running import explain as show_settings
     from s1kit.cli.running import run_policies
-    from s1kit.config import ConfigError, EvalConfig, load, read_recipe
+    from s1kit.config import ConfigError, EvalConfig, load, parse_set, read_recipe
     from s1kit.evaluate import role_of
 
     values, nulls = o.overrides(
-        benchmark=benchmark, limit=limit, model=model, format_name=format_name, engine=engine, slots=slots,
-        device=device, dtype=dtype, temperature=temperature, samples=samples, seed=seed, out=out,
+        benchmark=benchmark, limit=limit, model=model, format_name=format_name, engine=engine, url=url,
+        slots=slots, device=device, dtype=dtype, temperature=temperature, samples=samples, seed=seed, out=out,
     )  # fmt: skip
     knobs = {
         "max_thinking": max_thinking,
@@ -59,14 +63,17 @@ def evaluate(
         "max_answer": max_answer,
     }
     given = {k: v for k, v in knobs.items() if v is not None}
-    if given and unforced:
-        raise ConfigError(f"--unforced takes no budget, but --{next(iter(given)).replace('_', '-')} was given")
-    if (given or unforced) and recipe is not None and "policies" in read_recipe(recipe):
+    ways = [name for name, said in (("a budget", given), ("--unforced", unforced), ("--native", native)) if said]
+    if len(ways) > 1:
+        raise ConfigError(f"{' and '.join(ways)} are different policies\nhint: leave one of the two out")
+    if ways and recipe is not None and "policies" in read_recipe(recipe):
         raise ConfigError(
             f"{recipe} has policies of its own, and the flags describe one\nhint: leave one of the two out"
         )
     if given:
         values["policies"] = [{"kind": "budget_forcing", **given}]
+    if native:
+        values["policies"] = [{"kind": "native_budget", "fields": dict(map(parse_set, native))}]
     if unforced:
         values["policies"] = [{"kind": "unforced"}]
     config, settings = load(EvalConfig, recipe, values, (*nulls, *(sets or ())))

@@ -18,7 +18,14 @@ Model = Annotated[str | None, typer.Option(help="Model folder or hub id; nano sh
 FormatName = Annotated[
     str | None, typer.Option("--format", help="s1, qwen3, qwq, r1, harmony, plain, or a .yaml file.")
 ]
-EngineName = Annotated[str | None, typer.Option("--engine", help="hf, vllm, completions or scripted.")]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", help="hf, vllm, completions, scripted; chat (eval only). Of a --url: completions."),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(help="A server's address; its dialect and tokenizer: --set engine.profile=, engine.tokenizer=."),
+]
 Slots = Annotated[int | None, typer.Option(help="Rows that run at once.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, auto.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")]
@@ -42,6 +49,7 @@ def overrides(
     model: str | None,
     format_name: str | None,
     engine: str | None,
+    url: str | None,
     slots: int | None,
     device: str | None,
     dtype: str | None,
@@ -56,7 +64,8 @@ def overrides(
         "limit": limit or None,
         "model": model,
         "format": format_name,
-        "engine.kind": engine,
+        "engine.kind": engine or ("completions" if url else None),
+        "engine.url": url,
         "engine.slots": slots,
         "engine.device": device,
         "engine.dtype": dtype,

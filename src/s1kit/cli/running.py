@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from s1kit.cli.console import INTERRUPTED, data_console, hint, people, print_json, progress_bar, say
 
 if TYPE_CHECKING:
+    from s1kit.cli.prepared import Prepared
     from s1kit.config import EvalConfig, Setting, SweepConfig
-    from s1kit.evaluate import Job, Point
     from s1kit.metrics.summary import Metrics
-    from s1kit.policies import BudgetForcing, Sampling, Unforced
+    from s1kit.policies import Sampling
     from s1kit.store.run import RunDir
-    from s1kit.types import Role
+    from s1kit.types import Question, Role
 
 NON_OUTPUT = frozenset({"engine.slots", "engine.device", "engine.url", "engine.api_key_env", "out", "grader"})
 """Settings that change no generation: a run may be resumed with others."""
@@ -38,7 +38,7 @@ def explain(settings: Sequence[Setting]) -> None:
 
 def run_policies(
     config: EvalConfig | SweepConfig,
-    points: Callable[[dict[str, Any]], Sequence[tuple[Unforced | BudgetForcing, Role, Sampling]]],
+    points: Callable[[dict[str, Any]], Sequence[tuple[Any, Role, Sampling]]],
     *,
     kind: str,
     resume: bool,
@@ -50,62 +50,51 @@ def run_policies(
     ``points`` makes the policies, with what each is for and its sampling, from the dump of the run's format.
     """
     from s1kit.benchmarks.registry import load
-    from s1kit.engines.open import open_engine
-    from s1kit.evaluate import Progress, execute, prepare
-    from s1kit.formats import load_format
-    from s1kit.nano.shipped import resolve_model
+    from s1kit.cli.prepared import chatting, forcing
+    from s1kit.evaluate import Progress
 
     questions = load(config.benchmark, config.limit)
-    options = config.engine.model_dump(exclude={"kind"})
     if unknown := sum(q.answer is None for q in questions):
         say(
             f"{unknown} of {len(questions)} questions have no reference answer: their rows will be ungraded",
             style="yellow",
         )
-    say(f"loading {config.model} ...", style="dim")
-    engine, tokenizer = open_engine(config.engine.kind, resolve_model(config.model), **options)
+    prepare = chatting if config.engine.kind == "chat" else forcing
+    prepared = prepare(config, points, questions)
     try:
-        fmt = load_format(config.format).resolve(tokenizer)
-        policies = points(fmt.spec.model_dump(mode="json"))
-        job = prepare(
-            questions, policies, fmt, engine.info, samples=config.samples, seed=config.seed, system=config.system
-        )
         if dry_run:
-            _tell_dry(job, as_json)
+            _tell_dry(prepared, as_json)
             return None
-        run = _open_run(config, job, engine.info, kind, resume, fmt.tokenizer.hash)
+        run = _open_run(config, prepared, questions, kind, resume)
         with run:
-            progress = Progress(total=job.size)
-            say(f"{run.path}: {len(questions)} questions x {len(job.points)} policies x {config.samples} samples")
+            progress = Progress(total=prepared.size)
+            say(
+                f"{run.path}: {len(questions)} questions x {len(prepared.policies)} policies x {config.samples} samples"
+            )
             try:
                 with progress_bar("generating", progress):
-                    execute(job, engine, run, progress)
+                    prepared.generate(run, progress)
             except KeyboardInterrupt:
                 run.interrupt()
-                say(f"interrupted; {len(run.done)} of {job.size} rows are safe", style="yellow")
+                say(f"interrupted; {len(run.done)} of {prepared.size} rows are safe", style="yellow")
                 hint("run the same command with --resume to go on")
                 raise SystemExit(INTERRUPTED) from None
             run.finish()
     finally:
-        engine.close()
+        prepared.close()
     _grade_and_tell(run, config.grader, as_json)
     return run
 
 
-def _open_run(config: Any, job: Job, info: Any, kind: str, resume: bool, tokenizer_hash: str) -> RunDir:
-    from s1kit.engines.fingerprint import fingerprint
-    from s1kit.evaluate import describe
-    from s1kit.nano.shipped import resolve_model
+def _open_run(config: Any, prepared: Prepared, questions: Sequence[Question], kind: str, resume: bool) -> RunDir:
     from s1kit.store.run import RunDir
     from s1kit.types import canonical_json, sha256_hex
 
     resolved = config.model_dump(mode="json")
-    folder = Path(resolve_model(config.model))
     inputs = {
-        "questions": sha256_hex("\n".join(q.id for q in job.questions)),
-        "tokenizer": tokenizer_hash,
-        "model": fingerprint(folder) if folder.is_dir() else info.revision or info.model,
-        "policies": sha256_hex(canonical_json(sorted(p.plan.policy_id for p in job.points))),
+        "questions": sha256_hex("\n".join(q.id for q in questions)),
+        **prepared.inputs,
+        "policies": sha256_hex(canonical_json(sorted(prepared.policies))),
     }
     if resume:
         run, notes = RunDir.resume(Path(config.out), resolved, non_output=NON_OUTPUT, inputs=inputs)
@@ -118,41 +107,26 @@ def _open_run(config: Any, job: Job, info: Any, kind: str, resume: bool, tokeniz
         f"{Path(config.benchmark).stem}-{kind}",
         config_resolved=resolved,
         config_typed=config.model_dump(mode="json", exclude_unset=True),
-        questions=list(job.questions),
+        questions=list(questions),
         inputs=inputs,
-        engine=info,
-        policies=describe(job),
+        engine=prepared.engine,
+        findings=[{**f.model_dump(mode="json"), "verdict": f.verdict} for f in prepared.findings],
+        policies=prepared.policies,
         seeds={"run": config.seed},
         non_output=NON_OUTPUT,
         header="s1 " + " ".join(sys.argv[1:]),
     )
 
 
-def _tell_dry(job: Job, as_json: bool) -> None:
+def _tell_dry(prepared: Prepared, as_json: bool) -> None:
     """What would be generated, and at most how much."""
-    from s1kit.policies import BudgetForcing
-
-    def most(point: Point) -> int:
-        plan, policy, rows = point.plan, point.policy, job.rows_of(point).values()
-        if isinstance(policy, BudgetForcing):
-            return sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in rows)
-        return sum(max(0, plan.room(r)) for r in rows)
-
-    facts = {
-        "questions": len(job.questions),
-        "policies": [p.plan.policy_id for p in job.points],
-        "samples": job.samples,
-        "generations": job.size,
-        "longest_prompt": max(len(r.prompt_ids) + len(r.open_ids) for rows in job.rows.values() for r in rows.values()),
-        "at_most_tokens_if_run_separately": sum(most(p) for p in job.points),
-    }
     if as_json:
-        print_json(facts)
+        print_json(prepared.facts)
         return
-    for key, value in facts.items():
+    for key, value in prepared.facts.items():
         say(f"{key.replace('_', ' ')}: {value if not isinstance(value, list) else len(value)}")
-    for point in job.points:
-        say(f"  {point.plan.label}  ({point.role}, {point.plan.policy_id})")
+    for name, entry in prepared.policies.items():
+        say(f"  {entry['label']}  ({entry['role']}, {name})")
 
 
 def _grade_and_tell(run: RunDir, grader: str, as_json: bool) -> None:

@@ -29,6 +29,10 @@ def serve(
     name: Annotated[str | None, typer.Option(help="What clients call the model; default: --model's last part.")] = None,
     api_key_env: Annotated[str | None, typer.Option(help="Environment variable that holds the clients' key.")] = None,
     public: Annotated[bool, typer.Option("--public", help="Listen beyond this machine without a key.")] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Name that clients may use for this server (repeat), beside localhost.")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Try the engine out first, and refuse what it does not honour.")] = True,
     max_thinking: Annotated[int | None, typer.Option(min=0, help="Budget of requests that name none.")] = None,
     max_answer: Annotated[int, typer.Option(min=1, help="Tokens reserved for an answer without a maximum.")] = 1024,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="Of requests that name none; 0 is greedy.")] = 0.0,
@@ -47,11 +51,20 @@ def serve(
     """Serve /v1/chat/completions and /v1/completions with exact thinking budgets: maximum, minimum, "Wait"."""
     http = _server()
     from s1kit.cli.console import say
+    from s1kit.cli.prepared import tried
     from s1kit.engines.open import open_engine
     from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
 
-    process = http.Process(host, port, http.key_from(api_key_env), public, grace, waiting=max(queue, max_n))
+    process = http.Process(
+        host,
+        port,
+        http.key_from(api_key_env),
+        public,
+        grace,
+        waiting=max(queue, max_n),
+        hosts=tuple(allow_host or ()),
+    )
     http.refuse_public(process)
     efforts = _efforts(effort)
     spec = load_format(format_name)
@@ -81,8 +94,10 @@ def serve(
                 most_choices=max_n,
             )
             limits = http.Limits(body_bytes=max_body, prompt_characters=max_prompt, seconds=timeout)
+            resolved = spec.resolve(loaded)
+            findings = tried(opened, resolved)[1] if check else ()
             called = name or model.rstrip("/").rpartition("/")[2]
-            service = http.build_service(opened, spec.resolve(loaded), called, rules, limits, process)
+            service = http.build_service(opened, resolved, called, rules, limits, process, findings)
         except BaseException:
             opened.close()
             raise

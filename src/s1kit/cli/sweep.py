@@ -27,6 +27,7 @@ def sweep(
     model: o.Model = None,
     format_name: o.FormatName = None,
     engine: o.EngineName = None,
+    url: o.Url = None,
     slots: o.Slots = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -49,8 +50,8 @@ def sweep(
     from s1kit.config import SweepConfig, load
 
     values, nulls = o.overrides(
-        benchmark=benchmark, limit=limit, model=model, format_name=format_name, engine=engine, slots=slots,
-        device=device, dtype=dtype, temperature=temperature, samples=samples, seed=seed, out=out,
+        benchmark=benchmark, limit=limit, model=model, format_name=format_name, engine=engine, url=url,
+        slots=slots, device=device, dtype=dtype, temperature=temperature, samples=samples, seed=seed, out=out,
     )  # fmt: skip
     values |= {
         "budgets": _numbers("--budgets", budgets),

@@ -69,4 +69,9 @@ def open_engine(
             slots=slots,
             context_len=context_len,
         )
+    if kind == "chat":
+        raise EngineError(
+            "engine chat answers whole conversations and continues nothing: it is for s1 eval only\n"
+            "hint: use engine completions, if the server has /v1/completions"
+        )
     raise EngineError(f"unknown engine {kind!r}\nhint: known engines: {', '.join(KINDS)}")

@@ -117,12 +117,12 @@ def _check_engine(policy: Unforced | BudgetForcing, fmt: ResolvedFormat, info: E
     if fmt.think_stop_seqs and isinstance(policy, BudgetForcing) and not info.stop_seqs:
         raise PolicyError(
             f"format {fmt.spec.name!r} ends thinking with several tokens, which engine {info.name} cannot match\n"
-            "hint: use an engine with stop sequences (hf, vllm), or a format whose stop is one token"
+            "hint: use an engine with stop sequences (hf, vllm, completions), or a format whose stop is one token"
         )
     if isinstance(policy, BudgetForcing) and policy.compat and policy.extensions and not info.min_tokens:
         raise PolicyError(
             f"policy {label(policy)!r} sends min_tokens as the reference does, which {info.name} does not honour\n"
-            "hint: leave compat out, or use an engine with min_tokens (hf, vllm)"
+            "hint: leave compat out, or use hf, vllm, or completions in front of vLLM or SGLang"
         )
     needs_ban = info.vocab_size > fmt.tokenizer.vocab_size or (
         isinstance(policy, BudgetForcing) and (policy.extensions or policy.min_thinking) and not info.min_tokens
@@ -130,7 +130,7 @@ def _check_engine(policy: Unforced | BudgetForcing, fmt: ResolvedFormat, info: E
     if needs_ban and not info.banned_ids:
         raise PolicyError(
             f"policy {label(policy)!r} needs banned ids (or min_tokens), which engine {info.name} does not honour\n"
-            "hint: without them a nudge can be answered by the same end of thinking; use another engine"
+            "hint: a nudge could be answered by the same end of thinking; use hf, vllm, or completions in front of vLLM"
         )
 
 

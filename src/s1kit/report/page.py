@@ -7,7 +7,7 @@ computes nothing but the places of marks in the small interval pictures.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -217,6 +217,7 @@ def run_facts(manifest: RunManifest, metrics: Metrics) -> list[tuple[str, str]]:
     found: list[tuple[str, Any]] = [
         ("questions", f"{metrics.n_questions:,}" + (f" × {samples} samples" if samples != 1 else "")),
         ("engine", _engine(engine.name, engine.version, engine.dtype, engine.device) if engine else None),
+        ("tried", _tried(manifest.findings)),
         ("sampling", _sampling(config.get("sampling"))),
         ("grader", f"{metrics.grader}@{metrics.grader_version}"),
         ("seed", config.get("seed")),
@@ -225,6 +226,15 @@ def run_facts(manifest: RunManifest, metrics: Metrics) -> list[tuple[str, str]]:
         ("status", None if manifest.status == "finished" else f"{manifest.status}: not all rows are there"),
     ]
     return [(name, str(value)) for name, value in found if value is not None]
+
+
+def _tried(findings: Sequence[Mapping[str, Any]]) -> str | None:
+    """What the engine was found to honour before the first question, the failures by name."""
+    wrong = [str(f.get("probe")).replace("_", " ") for f in findings if f.get("verdict") == "wrong"]
+    if not findings:
+        return None
+    held = f"{len(findings) - len(wrong)} of {len(findings)} as claimed"
+    return f"{held}; not so: {', '.join(wrong)}" if wrong else held
 
 
 def _engine(*parts: str | None) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from s1kit.policies import BudgetForcing, Policy, Unforced
+from s1kit.policies import BudgetForcing, NativeBudget, Policy, Unforced
 from s1kit.types import Generation, Segment
 
-_POLICY: TypeAdapter[Unforced | BudgetForcing] = TypeAdapter(Policy)
+_POLICY: TypeAdapter[Unforced | BudgetForcing | NativeBudget] = TypeAdapter(Policy)
 
 _ORIGIN = {"open": "forced", "think": "model", "nudge": "forced", "cutoff": "forced", "answer": "model"}
 _PHASE = {
@@ -32,7 +32,7 @@ _PHASE = {
 class Terms:
     """What a row is held to: the policy (None: of a kind unknown here) and the ids that end thinking."""
 
-    policy: Unforced | BudgetForcing | None
+    policy: Unforced | BudgetForcing | NativeBudget | None
     think_stops: frozenset[int]
     think_stop_seqs: tuple[tuple[int, ...], ...] = ()
     caps: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -154,7 +154,7 @@ def closing(row: Generation, terms: Terms) -> Iterator[str]:
     phases = [s.phase for s in row.segments]
     if "answer" in phases and "think" in phases[phases.index("answer") :]:
         yield "there is thinking after the answer began"
-    if terms.policy is not None and "answer" in phases and not forced:
+    if isinstance(terms.policy, BudgetForcing) and "answer" in phases and not forced:
         yield "there is an answer, but thinking was never closed"
     if any(s.why == "cutoff" for s in row.segments) and row.ended not in ("cutoff", "context"):
         yield f"there is a cut-off suffix, but ended is {row.ended}"
