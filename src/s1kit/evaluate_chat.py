@@ -90,9 +90,7 @@ def execute_chat(job: ChatJob, engine: ChatEngine, run: RunDir, progress: Progre
         progress.add(done=1, tokens=row.n_paid, errors=1 if row.error else 0)
 
 
-def _missing(
-    job: ChatJob, done: frozenset[tuple[str, str, int]]
-) -> Iterator[tuple[tuple[str, str, int], ChatRequest]]:
+def _missing(job: ChatJob, done: frozenset[tuple[str, str, int]]) -> Iterator[tuple[tuple[str, str, int], ChatRequest]]:
     system = [] if job.system is None else [{"role": "system", "content": job.system}]
     for question in job.questions:
         messages = (*system, {"role": "user", "content": question.prompt()})

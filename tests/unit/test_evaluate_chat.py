@@ -9,13 +9,13 @@ import pytest
 
 from s1kit.engines.base import EngineError
 from s1kit.engines.chat import ChatEngine
-from s1kit.engines.completions_server import Patience
 from s1kit.evaluate import Progress, grade_run, measure_run, role_of
 from s1kit.evaluate_chat import ChatJob, describe_chat, execute_chat, prepare_chat
 from s1kit.policies import BudgetForcing, NativeBudget, Sampling, Unforced
 from s1kit.store.run import RunDir
 from s1kit.store.verify import verify
 from s1kit.types import Question
+from s1kit.wire.peer import Patience
 from unit.curate.calls.fake_server import Act, FakeServer, Seen, status, whole
 
 QUICK = Patience(silence=2.0, longest=10.0, tries=2, back_off=0.001, longest_wait=0.2)

@@ -113,17 +113,19 @@ def _server(
 
 
 def _without_cache(opened: Engine, model: str, options: dict[str, Any]) -> dict[str, Callable[[], Engine]]:
-    """The same model without its prefix cache, where an engine can be opened so; vLLM is one per process."""
-    if opened.info.name != "vllm":
-        return {}
-    from s1kit.engines.vllm import VLLMEngine
+    """The same model once more without its prefix cache, where its engine has one that can be switched off.
+
+    The first one is closed before: vLLM is one per process, and a large model fits its device once.
+    """
+    from s1kit.engines.open import open_engine
     from s1kit.nano.shipped import resolve_model
 
-    def make() -> Engine:
+    def without() -> Engine:
         opened.close()
-        return VLLMEngine(resolve_model(model), slots=opened.info.slots, prefix_caching=False, **options)
+        kind, slots = opened.info.name, opened.info.slots
+        return open_engine(kind, resolve_model(model), slots=slots, prefix_caching=False, **options)[0]
 
-    return {"without the prefix cache": make}
+    return {"without the prefix cache": without} if opened.info.name in ("hf", "vllm") else {}
 
 
 @contextmanager

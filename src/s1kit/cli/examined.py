@@ -96,9 +96,10 @@ def examine(
         tell("the conformance vectors")
         vectors = checks.vectors()
     kept: Sequence[Kept] = []
+    compared: Sequence[Compared] = []
+    spread: Sequence[Spread] = []
     if rules_on is not None and refused is None:
         kept = checks.rules_kept(engine, fmt, rules_on, info=found, tell=tell)
-    compared, spread = [], list[Any]()
     if compare_on is not None and refused is None:
         compared, spread = checks.determinism(engine, fmt, compare_on, info=found, others=without_cache, tell=tell)
     return Examined(claimed, findings, refused, vectors, kept, compared, spread)
@@ -123,6 +124,9 @@ def show(found: Examined, tokenizer: Tokenizer) -> None:
     console.print(table)
     lines = [found.refused] if found.refused else []
     lines += [line for said in (_of_rules(found), _of_ways(found, tokenizer)) for line in said]
+    if found.spread:
+        every = [s.accuracy for s in found.spread]
+        lines.append(f"accuracy spread over {len(every)} ways of running: {max(every) - min(every):.1f} points")
     if any(c.identical < c.rows for c in found.compared):
         lines.append(f"what removes it: {strict_mode(info)}")
     for line in lines:
@@ -165,9 +169,3 @@ def _seen(seen: Seen, tokenizer: Tokenizer) -> str:
     said = "the row has ended" if seen.token is None else spelled(seen.token)
     likely = ", ".join(f"{spelled(token)} {value:.6f}" for token, value in seen.likely)
     return f"{said}; log-probabilities: {likely}" if likely else said
-
-
-def spread_of(found: Examined) -> float:
-    """Per cent between the best and the worst way of running; 0 where they agree or nothing was compared."""
-    every = [s.accuracy for s in found.spread]
-    return max(every) - min(every) if every else 0.0

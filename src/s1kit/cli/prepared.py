@@ -79,6 +79,7 @@ def opened(config: EngineConfig, model: str) -> tuple[Engine, Tokenizer]:
 
     say(f"loading {model} ..." if config.url is None else f"asking {config.url} ...", style="dim")
     options = config.model_dump(exclude={"kind"})
+    options["served"] = config.served or model  # as it was typed: nano's folder is no name that a server knows
     if config.tokenizer is not None:
         options["tokenizer"] = resolve_model(config.tokenizer)
     return open_engine(config.kind, resolve_model(model), **options)
@@ -107,6 +108,7 @@ def chatting(config: EvalConfig | SweepConfig, points: Callable[..., Any], quest
     """A chat endpoint: its own budgets only."""
     from s1kit.engines.chat import ChatEngine
     from s1kit.evaluate_chat import describe_chat, execute_chat, prepare_chat
+    from s1kit.wire.peer import Patience
 
     job = prepare_chat(questions, points({}), samples=config.samples, seed=config.seed, system=config.system)
     served = config.engine.served or config.model
@@ -115,6 +117,7 @@ def chatting(config: EvalConfig | SweepConfig, points: Callable[..., Any], quest
         url=config.engine.url,
         slots=config.engine.slots,
         api_key_env=config.engine.api_key_env or "OPENAI_API_KEY",
+        patience=Patience(silence=config.engine.timeout, longest=config.engine.longest, tries=config.engine.tries),
     )
     return Prepared(
         engine=engine.info,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from s1kit.store.run import RunDir
     from s1kit.types import Question, Role
 
-NON_OUTPUT = frozenset({"engine.slots", "engine.device", "engine.url", "engine.api_key_env", "out", "grader"})
+ENGINE_ONLY = (*("slots", "device", "url", "api_key_env", "timeout", "longest", "tries", "gpu_memory", "cache_bytes"),)
+NON_OUTPUT = frozenset((*(f"engine.{name}" for name in ENGINE_ONLY), "out", "grader"))
 """Settings that change no generation: a run may be resumed with others."""
 
 

@@ -80,7 +80,7 @@ def serve(
             context_len=context_len,
             url=url,
             profile=profile,
-            served=served,
+            served=served or model,
             tokenizer=None if tokenizer is None else resolve_model(tokenizer),
             api_key_env=url_key_env,
         )

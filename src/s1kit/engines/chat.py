@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from s1kit.engines.base import EngineError, Finish
+from s1kit.engines.chat_exchange import exchange
 from s1kit.engines.chat_message import Message
-from s1kit.engines.completions_desk import Desk
-from s1kit.engines.completions_server import GIVE_UP, Patience, Server
-from s1kit.engines.completions_wire import Failed, payloads
+from s1kit.engines.completions_server import Server
 from s1kit.policies import BudgetForcing, NativeBudget, Sampling, Unforced, label
 from s1kit.types import AnswerEnded, Ended, EngineInfo, Generation, Segment
+from s1kit.wire.desk import Desk
+from s1kit.wire.failed import Failed
+from s1kit.wire.peer import Patience
 
 CONTEXT = 1 << 20
 """What a chat endpoint holds is not told; a prompt that is too long is refused by it."""
@@ -127,17 +128,11 @@ class ChatEngine:
     async def _run(self, live: _Live) -> None:
         messages: list[Message] = []
         try:
-            await self._server.persist(lambda: self._try(live, messages), lambda: 0)
+            await self._server.persist(lambda: self._try(live, messages))
         except Failed as failed:
             self._tell(live, ChatReply(live.request.id, "error", error=failed.message))
-            self._server.failing += failed.server
-            if failed.server and self._server.failing == GIVE_UP:
-                self._desk.say(
-                    EngineError(
-                        f"{self._server.base}: {GIVE_UP} requests in a row failed, the last: {failed.message}\n"
-                        "hint: the rows that are done are safe; go on with --resume when the endpoint is well"
-                    )
-                )
+            if (given_up := self._server.given_up(failed)) is not None:
+                self._desk.say(given_up)
             return
         got = messages[-1]
         finish: Finish = "length" if got.finish == "length" else "stop"
@@ -145,13 +140,9 @@ class ChatEngine:
 
     async def _try(self, live: _Live, messages: list[Message]) -> None:
         """One request; a try that was cut leaves nothing behind. Raises Failed."""
-        message = Message()
         bits = json.dumps(body(self._server.model, live.request)).encode()
-        async with aclosing(payloads(self._server.client, f"{self._server.base}/chat/completions", bits)) as answer:
-            async for payload in answer:
-                message.add(payload)
-                self._server.answered_as(message.served)
-        message.end()
+        message = await exchange(self._server.client, f"{self._server.base}/chat/completions", bits)
+        self._server.answered_as(message.served)
         messages.append(message)
 
     def _tell(self, live: _Live, reply: ChatReply) -> None:

@@ -1,8 +1,8 @@
 """The completions engine: token sequences continued by any server with ``/v1/completions``.
 
-Knows which request is under way and what to tell its reader. Up to ``slots`` run at once (``completions_desk``),
+Knows which request is under way and what to tell its reader. Up to ``slots`` run at once (``wire.desk``),
 continuations first: their context is still in the server's cache. Refuses to know dialects (``completions_profile``),
-stops and limits (``completions_tape``), and when to try again (``completions_server``).
+stops and limits (``completions_tape``), and when to try again (``wire.peer``).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from s1kit.engines.base import Chunk, EngineError, Finish, Request, refusal
-from s1kit.engines.completions_desk import Desk
 from s1kit.engines.completions_profile import Profile, body, read
-from s1kit.engines.completions_server import GIVE_UP, Server
+from s1kit.engines.completions_server import Server
 from s1kit.engines.completions_tape import Tape, TextTape
-from s1kit.engines.completions_wire import Failed, payloads
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import EngineInfo
+from s1kit.wire.desk import Desk
+from s1kit.wire.failed import Failed
+from s1kit.wire.post import payloads
 
 LINGER = 1.0
 """Seconds that a server has to end a stream whose row is over: a connection read to its end can be used again."""
@@ -136,14 +137,8 @@ class CompletionsEngine:
             await self._server.persist(lambda: self._try(live), lambda: tape.progress)
         except Failed as failed:
             self._tell(live, len(tape.tokens), "error", error=failed.message)
-            self._server.failing += failed.server
-            if failed.server and self._server.failing == GIVE_UP:
-                self._desk.say(
-                    EngineError(
-                        f"{self._server.base}: {GIVE_UP} requests in a row failed, the last: {failed.message}\n"
-                        "hint: the rows that are done are safe; mend the server and go on with --resume"
-                    )
-                )
+            if (given_up := self._server.given_up(failed)) is not None:
+                self._desk.say(given_up)
         else:
             assert tape.ended is not None
             self._tell(live, len(tape.tokens), *tape.ended)
@@ -154,7 +149,9 @@ class CompletionsEngine:
         url = f"{self._server.root}/completion" if profile.native else f"{self._server.base}/completions"
         while tape.ended is None:
             asked = tape.ask()
-            sent = body(profile, self._server.model, asked, tape.prompt(asked), self.tokenizer.decode)
+            prompt, decode = tape.prompt(asked), self.tokenizer.decode
+            crowd = min(len(self._live), self.info.slots)
+            sent = body(profile, self._server.model, asked, prompt, decode, crowd=crowd)
             finished = False
             bits = json.dumps(sent).encode()
             async with aclosing(payloads(self._server.client, url, bits, self._server.opened)) as answer:
@@ -170,7 +167,7 @@ class CompletionsEngine:
                     if live.request.stream and (fresh := tape.fresh()):
                         self._tell(live, tape.sent + len(fresh), None)
             if tape.ended is None and not finished:
-                raise Failed("the answer was cut off", again=True, server=True, lost=True)
+                raise Failed("cut", "the answer was cut off", again=True)
 
     def _will_end(self, tape: Tape) -> bool:
         """Whether the server was told of what ended the row, and so ends it too."""

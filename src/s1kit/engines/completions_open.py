@@ -16,10 +16,12 @@ from typing import Any
 from s1kit.engines.base import EngineError
 from s1kit.engines.completions import CompletionsEngine
 from s1kit.engines.completions_profile import PROFILES, Profile
-from s1kit.engines.completions_server import Patience, Server
-from s1kit.engines.completions_wire import Failed, fetch
+from s1kit.engines.completions_server import Server
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import EngineInfo
+from s1kit.wire.failed import Failed
+from s1kit.wire.peer import Patience
+from s1kit.wire.post import fetch
 
 FILES = ["tokenizer*.json", "config.json", "*.jinja"]
 
@@ -79,6 +81,8 @@ def open_completions(
         banned_ids=dialect.banned_ids,
         crn=False,  # a server's generator starts again with every request
         logprobs=dialect.logprobs,
+        streams=dialect.streams and dialect.exact,  # text is only cut into tokens once all of it is there
+        top_k=dialect.top_k,
     )
     return CompletionsEngine(server, dialect, loaded, info), loaded
 
@@ -115,7 +119,7 @@ def _ask(server: Server, profile: Profile) -> _Found:
                 hint = "set engine.served to the model's name on the server"
             elif failed.status in (401, 402, 403):
                 hint = "set engine.api_key_env to the variable that holds the key"
-            raise EngineError(f"{server.base}: {failed.message}\nhint: {hint}") from failed
+            raise EngineError(f"{server.base}: {server.shown(failed)}\nhint: {hint}") from failed
 
 
 async def _probe(server: Server, profile: Profile) -> _Found:

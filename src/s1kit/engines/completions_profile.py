@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s1kit.engines.base import Request
-from s1kit.engines.completions_wire import Failed
+from s1kit.wire.failed import Failed, malformed
 
 STREAM_INTERVAL = 32
 """Tokens per event where nobody watches: an event costs server and client about as much as many tokens do."""
+CROWD, CROWD_INTERVAL = 4, 8
+"""Requests in flight from which streams are sent by so many tokens per event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ PROFILES: dict[str, Profile] = {
                 "return_tokens": True,
                 "cache_prompt": True,
                 "repeat_penalty": 1.0,
-                "min_p": 0.0,
-                "typical_p": 1.0,
+                # its own order cuts the nucleus before the temperature, and filters by what the server was started with
+                "samplers": ["penalties", "temperature", "top_k", "top_p"],
                 "t_max_predict_ms": 0,
             },
         ),
@@ -92,9 +94,18 @@ class Piece:
 
 
 def body(
-    profile: Profile, model: str, request: Request, prompt: list[int] | str, decode: Callable[[Sequence[int]], str]
+    profile: Profile,
+    model: str,
+    request: Request,
+    prompt: list[int] | str,
+    decode: Callable[[Sequence[int]], str],
+    *,
+    crowd: int = 1,
 ) -> dict[str, Any]:
-    """The request's JSON. Every sampling value is in it, since a server applies the model's defaults to the others."""
+    """The request's JSON. Every sampling value is in it, since a server applies the model's defaults to the others.
+
+    ``crowd``: requests in flight. An event per token costs both sides more than the token where many are read at once.
+    """
     sampling = request.sampling
     asked: dict[str, Any] = {
         "model": model,
@@ -113,6 +124,8 @@ def body(
         asked["n"] = 1
     if sampling.temperature:  # greedy needs none, and vLLM's CPU sampler cannot take one
         asked["seed"] = sampling.seed & 0x7FFFFFFF if profile.native else sampling.seed
+    if profile.native and sampling.frequency_penalty:  # else it counts the last 64 tokens only
+        asked["repeat_last_n"] = len(request.prompt_ids) + request.max_tokens
     if request.min_tokens and profile.min_tokens:
         asked["min_tokens"] = request.min_tokens
     if request.banned_ids:
@@ -121,13 +134,13 @@ def body(
     if profile.stop_ids:
         asked["stop_token_ids"] = list(request.stop_ids)
     elif words := [decode([i]) for i in request.stop_ids] + [decode(seq) for seq in request.stop_seqs]:
-        asked["stop"] = list(dict.fromkeys(words))
+        asked["stop"] = [word for word in dict.fromkeys(words) if word]  # an empty one would stop at once
         if profile.native:  # else special tokens come out as empty text, which no stop can match
             asked["preserved_tokens"] = [decode([i]) for i in request.stop_ids]
     if profile.logprobs and request.top_logprobs:
         asked |= {"logprobs": request.top_logprobs, "return_tokens_as_token_ids": True}
-    if profile.name == "vllm" and not request.stream and not request.stop_seqs:
-        asked["stream_interval"] = STREAM_INTERVAL
+    if profile.name == "vllm" and not request.stop_seqs:  # its first token comes at once all the same
+        asked["stream_interval"] = (1 if crowd < CROWD else CROWD_INTERVAL) if request.stream else STREAM_INTERVAL
     return asked
 
 
@@ -144,9 +157,10 @@ def read(profile: Profile, payload: dict[str, Any]) -> Piece:
             text=_text(payload.get("content")),
             ids=_ids(payload.get("tokens")),
             finish=None if not ended else "length" if word == "limit" else "stop",
+            stop=payload.get("stopping_word") if word == "word" else None,
             full=payload.get("truncated") is True,
             model=model,
-            prefilled=run if type(run) is int else None,
+            prefilled=_count(run),
         )
     choices = payload.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -172,16 +186,20 @@ def _ids(value: object) -> list[int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(type(i) is int for i in value):
-        raise Failed("the server answered something else where token ids belong", again=True, server=True)
+        raise malformed("the server answered something else where token ids belong")
     return value
 
 
 def _prefilled(usage: object) -> int | None:
     """Prompt tokens less those found in the cache; None where the server does not say what its cache held."""
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    prompt = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return prompt - cached if type(prompt) is int and type(cached) is int else None
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    prompt = _count(usage.get("prompt_tokens")) if isinstance(usage, dict) else None
+    return None if prompt is None or cached is None else max(0, prompt - cached)
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**53 else None
 
 
 def _logprobs(value: object) -> tuple[tuple[tuple[int, float], ...], ...] | None:
@@ -197,5 +215,5 @@ def _logprobs(value: object) -> tuple[tuple[tuple[int, float], ...], ...] | None
             )
             for entry in value["top_logprobs"]
         )
-    except (AttributeError, TypeError, ValueError) as error:
-        raise Failed("the server's log-probabilities do not name token ids", server=True) from error
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        raise Failed("malformed", "the server's log-probabilities do not name token ids") from error

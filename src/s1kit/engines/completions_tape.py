@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from s1kit.engines.base import Finish, Request, StopMatcher
 from s1kit.engines.completions_profile import Piece, Profile
-from s1kit.engines.completions_wire import Failed
+from s1kit.wire.failed import Failed, malformed
+from s1kit.wire.words import whole
 
 ROUNDS = 8
 """Requests that a text-only server gets for one row: its tokens and ours differ, so a budget may take several."""
+CANNOT_MEND = "a cut stream could not be mended: the server does not repeat a seeded sample; ask again"
 
 
 class Tape:
@@ -74,17 +76,17 @@ class Tape:
         if self.ended is not None:
             return
         if piece.prompt_ids is not None and tuple(piece.prompt_ids) != asked.prompt_ids:
-            raise Failed("the server changed the prompt; it must take token ids as they are", server=True)
+            raise Failed("malformed", "the server changed the prompt; it must take token ids as they are")
         if piece.ids is None and piece.text:
             raise Failed(
+                "malformed",
                 f"the server sends text without token ids, which profile {self._profile.name} promises: "
                 "use a newer server, or engine.profile: openai, where only inexact policies run",
-                server=True,
             )
         ids = piece.ids or []
         logprobs = piece.logprobs
         if self.request.top_logprobs and ids and (logprobs is None or len(logprobs) != len(ids)):
-            raise Failed("the server sends no log-probabilities for its tokens: ask for none", server=True)
+            raise Failed("malformed", "the server sends no log-probabilities for its tokens: ask for none")
         for at, token in enumerate(ids):
             if self.request.top_logprobs and logprobs is not None:
                 self.logprobs.append(logprobs[at][: self.request.top_logprobs])
@@ -104,13 +106,14 @@ class Tape:
             self._end("stop", token)
             return
         if token in request.banned_ids or token in request.stop_ids:
-            raise Failed(f"the server returned id {token}, which was banned: its profile promises more than it does")
+            raise Failed("unkept", f"the server returned id {token}, which was banned: its profile promises too much")
         if not 0 <= token < self._vocab_size:
             raise Failed(
-                f"the server returned id {token}, outside the vocabulary of {self._vocab_size}: is it the model?"
+                "unkept",
+                f"the server returned id {token}, outside the vocabulary of {self._vocab_size}: is it the model?",
             )
         if have < len(self._shown) and token != self._shown[have]:
-            raise Failed("a cut stream could not be mended: the server does not repeat a seeded sample; ask again")
+            raise Failed("unkept", CANNOT_MEND)
         self.tokens.append(token)
         matched = self._matcher.match(self.tokens) if request.stop_seqs else None
         if matched is not None:
@@ -122,13 +125,18 @@ class Tape:
     def _finish(self, piece: Piece) -> None:
         """The server says that it is over, and no token said so."""
         have = len(self.tokens)
+        if piece.finish == "stop" and isinstance(piece.stop, str) and piece.stop:
+            if not self._goes_on:
+                raise Failed("unkept", f"the server stopped at {piece.stop!r}, which the model wrote with other ids")
+            return  # a stop is its ids: the rest is asked for
         if piece.finish == "stop":
             if have and self.tokens[-1] in self._eos and self.tokens[-1] not in self.request.banned_ids:
                 self.tokens.pop()  # an end of sequence that cannot be switched off is not part of the text
                 have -= 1
             if have < self.request.min_tokens:
                 raise Failed(
-                    f"the server stopped after {have} tokens, at least {self.request.min_tokens} were asked for"
+                    "unkept",
+                    f"the server stopped after {have} tokens, at least {self.request.min_tokens} were asked for",
                 )
             stop = piece.stop if type(piece.stop) is int and piece.stop in self.request.stop_ids else None
             self._end("stop", stop)
@@ -136,15 +144,16 @@ class Tape:
             self._end("length", None)
         elif piece.finish == "length":
             raise Failed(
+                "unkept",
                 f"the server ended after {have} of {self._limit} tokens without a stop: it has a limit of its own; "
-                "raise that, or set engine.context_len to what it holds"
+                "raise that, or set engine.context_len to what it holds",
             )
         else:
-            raise Failed(f"the server ended the answer with {piece.finish!r}", again=True, server=True)
+            raise _odd(str(piece.finish))
 
     def _end(self, finish: Finish, stop_id: int | None) -> None:
         if len(self.tokens) < self.sent:
-            raise Failed("a cut stream could not be mended: the server does not repeat a seeded sample; ask again")
+            raise Failed("unkept", CANNOT_MEND)
         self.ended = (finish, stop_id)
         del self.logprobs[len(self.tokens) :]
 
@@ -207,29 +216,37 @@ class TextTape(Tape):
         elif piece.finish == "length":
             self._round()
         elif piece.finish is not None:
-            raise Failed(f"the server ended the answer with {piece.finish!r}", again=piece.finish != "content_filter")
+            raise _odd(piece.finish)
 
     def fresh(self) -> tuple[int, ...]:
         """Nothing."""
         return ()
 
     def _round(self) -> None:
-        tokens = self._encode(self._kept + self._text)
+        text = whole(self._kept + self._text)
+        tokens = self._encode(text)
         self._rounds += 1
         if len(tokens) >= self._limit:
             self._over("length", None)
         elif not self._text or self._rounds >= ROUNDS:
             raise Failed(
+                "unkept",
                 f"the server ended after {len(tokens)} of {self._limit} tokens without a stop: it has a limit of its "
-                "own; raise that, or set engine.context_len to what it holds"
+                "own; raise that, or set engine.context_len to what it holds",
             )
         else:
-            self._kept += self._text
-            self._text = ""
+            self._kept, self._text = text, ""
 
     def _over(self, finish: Finish, stop_id: int | None) -> None:
-        tokens = self._encode(self._kept + self._text)
+        tokens = self._encode(whole(self._kept + self._text))
         if len(tokens) >= self._limit:
             tokens, finish, stop_id = tokens[: self._limit], "length", None
         self.tokens = list(tokens)
         self._end(finish, stop_id)
+
+
+def _odd(word: str) -> Failed:
+    """The answer ended in a way that is neither a stop nor a limit."""
+    if word == "content_filter":
+        return Failed("refused", "the server's filter ended the answer")
+    return malformed(f"the server ended the answer with {word!r}")

@@ -49,6 +49,7 @@ class HFEngine:
         prefill_chunk: int = 2048,
         spare: int | None = None,
         max_cache_tokens: int | None = None,
+        prefix_caching: bool = True,
         revision: str | None = None,
     ) -> None:
         """Load ``model``, a folder or a hub id.
@@ -56,7 +57,8 @@ class HFEngine:
         ``slots``: rows generated at once. ``spare``: more rows in which finished sequences wait for a continuation
         (default: a quarter of slots). ``prefill_chunk``: prompt tokens per forward pass, all rows together.
         ``context_len``: default what the model was made for. ``max_cache_tokens``: bound on the cache, in rows x
-        length, treated like a device that is out of memory. Raises EngineError when the model cannot be run.
+        length, treated like a device that is out of memory. ``prefix_caching``: without it every
+        request runs its whole prompt, whatever was computed before. Raises EngineError when the model cannot be run.
         """
         if slots < 1 or prefill_chunk < 1:
             raise EngineError(f"slots={slots}, prefill_chunk={prefill_chunk}: both must be at least 1")
@@ -80,6 +82,7 @@ class HFEngine:
         )
         self._prefill_chunk = prefill_chunk
         self._max_cache_tokens = max_cache_tokens
+        self._prefix_caching = prefix_caching
         self._spare = slots // 4 if spare is None else spare
         self._live: dict[str, Live] = {}
         self._waiting: list[Live] = []
@@ -331,7 +334,7 @@ class HFEngine:
 
     def _fresh_table(self) -> SlotTable:
         cache = SlotCache(self._loaded.layers, self.info.context_len, self._max_cache_tokens)
-        return SlotTable(cache, self.info.slots, self._spare)
+        return SlotTable(cache, self.info.slots, self._spare, reuse=self._prefix_caching)
 
     @staticmethod
     def _release_device_memory() -> None:

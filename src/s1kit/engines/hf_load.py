@@ -43,7 +43,7 @@ def load(model: str | Path, *, dtype: str, device: str, context_len: int | None,
     if dtype not in DTYPES:
         raise EngineError(f"unknown dtype {dtype!r}\nhint: one of {', '.join(DTYPES)}")
     place = _device(device)
-    folder, commit = _folder(model, revision)
+    folder, commit = weights_folder(model, revision)
     tokenizer = _tokenizer(folder)
     config = _config(folder)
     _check_cache_layout(folder, config)
@@ -79,7 +79,11 @@ def _device(name: str) -> torch.device:
         raise EngineError(f'unknown device {name!r}\nhint: "cpu", "cuda", "cuda:1" or "auto"') from error
 
 
-def _folder(model: str | Path, revision: str | None) -> tuple[Path, str | None]:
+def weights_folder(model: str | Path, revision: str | None) -> tuple[Path, str | None]:
+    """The model's folder with config and weights, and its revision: a folder as it is, a hub id fetched once.
+
+    Raises EngineError where there is neither, or where config or weights are missing.
+    """
     path = Path(model)
     if path.is_dir():
         _check_folder(path)

@@ -51,10 +51,11 @@ def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
 
 
 class SlotTable:
-    """At most ``slots`` busy slots and ``spare`` more parked ones, over one cache."""
+    """At most ``slots`` busy slots and ``spare`` more parked ones, over one cache; ``reuse``: prefixes are kept."""
 
-    def __init__(self, cache: SlotCache, slots: int, spare: int) -> None:
+    def __init__(self, cache: SlotCache, slots: int, spare: int, *, reuse: bool = True) -> None:
         self.cache = cache
+        self._reuse = reuse
         self.limit = slots + spare
         self.slots: list[Slot] = []
         self._homes: dict[str, Slot] = {}
@@ -70,10 +71,10 @@ class SlotTable:
         ``wanted`` slots are parents of waiting requests and are evicted last. The caller makes sure that fewer than
         ``limit`` slots are busy. Raises what ``SlotCache.reserve`` raises, before anything has changed.
         """
-        source, shared = self._longest(ids)
+        source, shared = self._longest(ids) if self._reuse else (None, 0)
         in_place = source is not None and not source.busy and len(source.ids) - shared <= SMALL_LOSS
         slot = source if in_place and source is not None else self._victim(source, wanted)
-        own = shared if slot is source else common_prefix(slot.ids, ids[:-1])
+        own = shared if slot is source else common_prefix(slot.ids, ids[:-1]) if self._reuse else 0
         if source is not None and slot is not source and shared - own >= MIN_COPY:
             self.cache.copy(source.index, slot.index, shared)
             slot.ids = ids[:shared]

@@ -20,16 +20,25 @@ def open_engine(
     device: str = "cpu",
     context_len: int | None = None,
     seed: int = 0,
+    prefix_caching: bool = True,
+    tensor_parallel: int = 1,
+    data_parallel: int = 1,
+    gpu_memory: float = 0.9,
+    cache_bytes: int | None = None,
+    eager: bool | None = None,
     url: str | None = None,
     profile: str = "vllm",
     served: str | None = None,
     tokenizer: str | None = None,
     api_key_env: str | None = None,
+    timeout: float = 300.0,
+    longest: float = 7200.0,
+    tries: int = 6,
 ) -> tuple[Engine, Tokenizer]:
     """The engine and the tokenizer of its model. Raises EngineError or TokenizerError, with what to do.
 
-    The last five are of engine ``completions`` (``completions_open.open_completions``), which has neither dtype nor
-    device: those are the server's.
+    From ``tensor_parallel`` to ``eager`` of engine ``vllm`` (``vllm_load.Options``); the others after that of engine
+    ``completions`` (``completions_open.open_completions``), which has neither dtype nor device: those are the server's.
     """
     if kind == "scripted":
         from s1kit.engines.scripted import ScriptedEngine
@@ -49,15 +58,30 @@ def open_engine(
             raise EngineError(
                 f"engine hf needs torch and transformers ({error})\nhint: pip install 's1kit[hf]'"
             ) from error
-        engine = HFEngine(model, slots=slots, dtype=dtype, device=device, context_len=context_len)
+        engine = HFEngine(
+            model, slots=slots, dtype=dtype, device=device, context_len=context_len, prefix_caching=prefix_caching
+        )
         return engine, engine.tokenizer
     if kind == "vllm":
         from s1kit.engines.vllm import VLLMEngine
 
-        offline = VLLMEngine(model, slots=slots, dtype=dtype, device=device, context_len=context_len)
+        offline = VLLMEngine(
+            model,
+            slots=slots,
+            dtype=dtype,
+            device=device,
+            context_len=context_len,
+            prefix_caching=prefix_caching,
+            tensor_parallel=tensor_parallel,
+            data_parallel=data_parallel,
+            gpu_memory=gpu_memory,
+            cache_bytes=cache_bytes,
+            eager=eager,
+        )
         return offline, offline.tokenizer
     if kind == "completions":
         from s1kit.engines.completions_open import open_completions
+        from s1kit.wire.peer import Patience
 
         return open_completions(
             model,
@@ -68,6 +92,7 @@ def open_engine(
             api_key_env=api_key_env,
             slots=slots,
             context_len=context_len,
+            patience=Patience(silence=timeout, longest=longest, tries=tries),
         )
     if kind == "chat":
         raise EngineError(

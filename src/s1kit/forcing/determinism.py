@@ -1,22 +1,35 @@
-"""Does an engine give the same row however it is run? The same greedy rows, batched, cut and without cache hints.
+"""Does an engine give the same row however it is run? The same greedy rows, batched, cut and without its cache.
 
 Knows ways of running that change nothing in exact arithmetic. Refuses to say why they differ: it counts the rows, shows
-the first place, and leaves the rest to the engine (paper, appendix A, on what vLLM did to its own numbers).
+the first place with both tokens and how likely each was, and leaves the rest to the engine (paper, appendix A, on what
+vLLM did to its own numbers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from s1kit.engines.base import Chunk, Engine, Request, join_chunks
+from s1kit.engines.base import Engine
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.ways import CUTS, CutEngine, Likely, NotingEngine, UnhintedEngine
 from s1kit.types import EngineInfo, Generation, Record
 
-CUTS = (16, 48, 112)
-"""Tokens after which a continuation is cut and asked for again: three places in a thought of ordinary length."""
+HINTED = ("hf", "scripted")
+"""Engines that read ``Request.continues``; the others find a context in their cache by its content."""
+ALONE = "1 at once"
+"""The way of running that the others are held against."""
+
+
+class Seen(Record):
+    """What one way of running wrote at the place in question."""
+
+    token: int | None
+    """None: the row had ended before."""
+    likely: Likely = ()
+    """The two most likely ids there; empty where the engine does not say, or where it stopped."""
 
 
 class Compared(Record):
@@ -31,81 +44,20 @@ class Compared(Record):
     where: str | None
     """The question of that row."""
     errors: int
+    alone: Seen | None = None
+    """What the row that ran alone has at that place."""
+    here: Seen | None = None
+    """What this way of running has."""
+    prefilled: int = 0
+    """Prompt tokens run through the model, all rows together: what a cache saves, where the engine says so."""
 
 
-class CutEngine:
-    """An engine whose continuations are cut after ``cuts`` tokens and continued, as a budget or a lost line would."""
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One way of running: its rows, in order, and what was noted of the engine's answers."""
 
-    def __init__(self, inner: Engine, cuts: Sequence[int] = CUTS) -> None:
-        self.inner, self.info = inner, inner.info
-        self._cuts = tuple(sorted(cuts))
-        self._of: dict[str, tuple[Request, Chunk | None]] = {}
-
-    def submit(self, request: Request) -> None:
-        """Queue a request; the first piece of it goes to the engine."""
-        self._piece(request, None)
-
-    def collect(self) -> list[Chunk]:
-        """Whole chunks, put together from their pieces."""
-        ready: list[Chunk] = []
-        while not ready:
-            chunks = self.inner.collect()
-            if not chunks:
-                return []
-            for chunk in chunks:
-                if chunk.request_id not in self._of:
-                    continue
-                request, before = self._of.pop(chunk.request_id)
-                own = replace(chunk, request_id=request.id)
-                whole = own if before is None else join_chunks(before, own)
-                if chunk.finish is None:
-                    self._of[chunk.request_id] = (request, whole)
-                elif chunk.finish == "length" and len(whole.tokens) < request.max_tokens and chunk.tokens:
-                    self._piece(request, replace(whole, finish=None))
-                else:
-                    ready.append(whole)
-        return ready
-
-    def cancel(self, request_id: str) -> None:
-        """End a request early."""
-        for piece, (request, _) in self._of.items():
-            if request.id == request_id:
-                self.inner.cancel(piece)
-                return
-
-    def close(self) -> None:
-        """Nothing of its own to give back: the engine belongs to whoever opened it."""
-
-    def _piece(self, request: Request, before: Chunk | None) -> None:
-        have = () if before is None else before.tokens
-        end = next((cut for cut in self._cuts if cut > len(have)), request.max_tokens)
-        name = f"{request.id}/from{len(have)}"
-        self._of[name] = (request, before)
-        self.inner.submit(
-            replace(
-                request,
-                id=name,
-                prompt_ids=request.prompt_ids + have,
-                max_tokens=min(end, request.max_tokens) - len(have),
-                min_tokens=max(0, request.min_tokens - len(have)),
-                continues=None,
-            )
-        )
-
-
-class UnhintedEngine:
-    """An engine that is never told which request a context extends, so that it uses what cache it finds by itself."""
-
-    def __init__(self, inner: Engine) -> None:
-        self.inner, self.info = inner, inner.info
-        self.collect, self.cancel = inner.collect, inner.cancel
-
-    def submit(self, request: Request) -> None:
-        """Queue a request without its hint."""
-        self.inner.submit(replace(request, continues=None))
-
-    def close(self) -> None:
-        """Nothing of its own to give back."""
+    rows: list[Generation]
+    noted: NotingEngine
 
 
 def compare(
@@ -114,52 +66,73 @@ def compare(
     rows: Sequence[Row],
     *,
     others: Mapping[str, Callable[[], Engine]] | None = None,
+    logprobs: bool | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Compared], dict[str, list[Generation]]]:
     """Every setting against one row at a time; and the generations of each setting, in the order of ``rows``.
 
-    ``others``: more engines that have to agree (the same model without its prefix cache), opened when their turn comes.
-    Raises ValueError for sampling: only greedy rows have one right outcome on every engine.
+    ``others``: more engines that have to agree (the same model without its prefix cache), opened when their turn comes,
+    at the very end: a maker may close ``engine`` first where a process holds only one. ``logprobs``: note the likely
+    ids (default: where the engine claims to give them). Raises ValueError for sampling: only greedy rows have one
+    right outcome on every engine.
     """
     if plan.sampling.temperature:
         raise ValueError("determinism is compared on greedy rows: set the temperature to 0")
-    alone = _run(engine, plan, rows, 1)
-    found = {"1 at once": alone}
     ways: list[tuple[str, Callable[[], Engine], int]] = [
+        (ALONE, lambda: engine, 1),
         ("8 at once", lambda: engine, 8),
         ("32 at once", lambda: engine, 32),
         (f"cut at {', '.join(map(str, CUTS))}", lambda: CutEngine(engine), 8),
-        ("without cache hints", lambda: UnhintedEngine(engine), 8),
+        *([("without cache hints", lambda: UnhintedEngine(engine), 8)] if engine.info.name in HINTED else []),
         *((name, make, 8) for name, make in (others or {}).items()),
     ]
+    ran: dict[str, Ran] = {}
     for name, make, at_once in ways:
         tell(name)
         other = make()
         try:
-            found[name] = _run(other, plan, rows, at_once)
+            ran[name] = _run(other, plan, rows, at_once, engine.info.logprobs if logprobs is None else logprobs)
         finally:
             if other is not engine:
                 other.close()
-    return [_compared(name, alone, own) for name, own in found.items() if name != "1 at once"], found
+    compared = [_compared(name, rows, ran[ALONE], own) for name, own in ran.items() if name != ALONE]
+    return compared, {name: own.rows for name, own in ran.items()}
 
 
-def _run(engine: Engine, plan: Plan, rows: Sequence[Row], at_once: int) -> list[Generation]:
-    made = {g.question_id: g for g in drive((machine(plan, row) for row in rows), engine, in_flight=at_once)}
-    return [made[row.question_id] for row in rows]
+def _run(engine: Engine, plan: Plan, rows: Sequence[Row], at_once: int, logprobs: bool) -> Ran:
+    noted = NotingEngine(engine, logprobs)
+    made = {g.question_id: g for g in drive((machine(plan, row) for row in rows), noted, in_flight=at_once)}
+    return Ran([made[row.question_id] for row in rows], noted)
 
 
-def _compared(setting: str, alone: Iterable[Generation], own: Iterable[Generation]) -> Compared:
-    pairs = list(zip(alone, own, strict=True))
+def _compared(setting: str, rows: Sequence[Row], alone: Ran, own: Ran) -> Compared:
+    pairs = list(zip(alone.rows, own.rows, strict=True))
     places = [
-        (place, a.question_id)
-        for a, b in pairs
+        (place, number)
+        for number, (a, b) in enumerate(pairs)
         if (place := divergence(a.token_ids or (), b.token_ids or ())) is not None
     ]
-    first, where = min(places, default=(None, None))
-    errors = sum(b.error is not None for _, b in pairs)
-    return Compared(
-        setting=setting, rows=len(pairs), identical=len(pairs) - len(places), first=first, where=where, errors=errors
+    first, number = min(places, default=(None, None))
+    result = Compared(
+        setting=setting,
+        rows=len(pairs),
+        identical=len(pairs) - len(places),
+        first=first,
+        where=None if number is None else rows[number].question_id,
+        errors=sum(b.error is not None for _, b in pairs),
+        prefilled=own.noted.prefilled,
     )
+    if first is None or number is None:
+        return result
+    seen = [_seen(ran, rows[number], number, first) for ran in (alone, own)]
+    return result.model_copy(update={"alone": seen[0], "here": seen[1]})
+
+
+def _seen(ran: Ran, row: Row, number: int, place: int) -> Seen:
+    """What a way of running wrote at ``place`` of a row, and what was likely there."""
+    tokens = ran.rows[number].token_ids or ()
+    likely = ran.noted.likely((*row.prompt_ids, *tokens[:place]))
+    return Seen(token=tokens[place] if place < len(tokens) else None, likely=likely)
 
 
 def divergence(left: Sequence[int], right: Sequence[int]) -> int | None:

@@ -60,6 +60,10 @@ class Plan:
     def make(cls, policy: Unforced | BudgetForcing, fmt: ResolvedFormat, sampling: Sampling, info: EngineInfo) -> Plan:
         """Resolve, or raise PolicyError saying what is missing and what to do."""
         _check_engine(policy, fmt, info)
+        if sampling.top_k and not info.top_k:
+            raise PolicyError(
+                f"top_k={sampling.top_k}: engine {info.name} ({info.version}) has no such cut\nhint: leave top_k at 0"
+            )
         encode = fmt.tokenizer.encode
         nudges: tuple[tuple[int, ...], ...] = ()
         suffix: tuple[int, ...] = fmt.cutoff_suffix

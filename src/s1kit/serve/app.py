@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from s1kit import __version__
 from s1kit.serve.catalog import body_schema
 from s1kit.serve.errors import ApiError
 from s1kit.serve.fields import Endpoint
+from s1kit.serve.hosts import HostGuard
 from s1kit.serve.http import ClientGone, EventStream, Stalled, check_key, read_body, unless_gone
 from s1kit.serve.playground import page
 from s1kit.serve.service import Service
@@ -46,6 +47,7 @@ _ERROR_SCHEMA: dict[str, Any] = {
 _STATUSES = {
     400: "a field is wrong; param names it",
     401: "the key is missing or wrong",
+    403: "the Host header names another server",
     404: "no such model or path",
     405: "no such method here",
     408: "the body came too slowly",
@@ -59,8 +61,12 @@ _STATUSES = {
 }
 
 
-def build_app(service: Service, key: str | None = None) -> FastAPI:
-    """The application over one service. ``key``: what clients have to send; None: nothing."""
+def build_app(service: Service, key: str | None = None, names: Collection[str] | None = None) -> FastAPI:
+    """The application over one service.
+
+    ``key``: what clients have to send; None: nothing. ``names``: what it answers to beside this machine's own names;
+    None: anything.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None, None]:
@@ -78,6 +84,8 @@ def build_app(service: Service, key: str | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    if names is not None:
+        app.add_middleware(HostGuard, names=names)
     _add_errors(app)
     _add_generation(app, service, key)
     _add_reading(app, service, key)
@@ -129,7 +137,7 @@ def _add_generation(app: FastAPI, service: Service, key: str | None) -> None:
 
 def _add_reading(app: FastAPI, service: Service, key: str | None) -> None:
     started = int(time.time())
-    refusals: dict[int | str, dict[str, Any]] = {s: _documented(_STATUSES[s]) for s in (401, 404, 405, 431)}
+    refusals: dict[int | str, dict[str, Any]] = {s: _documented(_STATUSES[s]) for s in (401, 403, 404, 405, 431)}
 
     @app.get("/v1/models", responses=refusals)
     async def models(request: Request) -> JSONResponse:
@@ -153,7 +161,7 @@ def _add_reading(app: FastAPI, service: Service, key: str | None) -> None:
         content, headers = page()
         return Response(content, headers=headers, media_type="text/html; charset=utf-8")
 
-    @app.get("/health", responses={503: {"description": "it cannot serve"}})
+    @app.get("/health", responses={403: _documented(_STATUSES[403]), 503: {"description": "it cannot serve"}})
     async def health() -> JSONResponse:
         """Whether requests are taken."""
         scheduler = service.scheduler
@@ -181,6 +189,7 @@ def _described(service: Service, started: int) -> dict[str, Any]:
         "format": service.model.format.spec.name,
         "engine": info.name,
         "exact": info.exact,
+        "findings": [{**f.model_dump(), "verdict": f.verdict} for f in service.findings],
         "reasoning_efforts": dict(rules.efforts),
         "defaults": {
             "max_thinking_tokens": rules.max_thinking,

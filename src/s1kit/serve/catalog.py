@@ -134,13 +134,13 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "web_search_options": ((), "leave it out"),
     "verbosity": ((), "ask for it in a message"),
     "logit_bias": (({},), "leave it out"),
-    "logprobs": ((False,), "leave it out"),
+    "logprobs": ((False,), "leave it out; for log-probabilities of a text ask the engine itself"),
     "top_logprobs": ((0,), "leave it out"),
     "presence_penalty": ((0,), "use frequency_penalty"),
     "repetition_penalty": ((1,), "use frequency_penalty"),
     "min_p": ((0,), "use top_p or top_k"),
     "best_of": ((1,), "use n"),
-    "echo": ((False,), "the prompt is known to the caller"),
+    "echo": ((False,), "the prompt is not sent back, nor scored; for log-likelihoods ask the engine itself"),
     "suffix": (("",), "only continuations are generated"),
 }
 """Fields that would change the output and cannot be honoured: name -> (values that ask for nothing, what to do)."""

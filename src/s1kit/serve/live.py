@@ -82,13 +82,17 @@ class LiveRow:
     The machine is handed each request's tokens whole; readers get their text as it comes, in ``events``.
     """
 
-    def __init__(self, plan: Plan, row: Row, index: int, name: str, stop: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, plan: Plan, row: Row, index: int, name: str, stop: tuple[str, ...] = (), *, stream: bool = True
+    ) -> None:
+        """``stream``: the engine is to say every token as it comes; stop strings are seen only then."""
         self.index = index
         self.request: Request | None = None
         self.generation: Generation | None = None
         self.events: list[Event] = []
         self.rounds = 0
         self._name = name
+        self._stream = stream or bool(stop)
         self._plan = plan
         self._machine = machine(plan, row)
         self._asked: Request | None = None  # the machine's own request; self.request may be the rest of it
@@ -163,7 +167,7 @@ class LiveRow:
         """With an id of this row alone: two clients may well ask the same thing at the same time."""
         before = f"{self._name}/{self.rounds - 1}" if self.rounds else None
         self.rounds += 1
-        return replace(request, id=f"{self._name}/{self.rounds - 1}", continues=before, stream=True)
+        return replace(request, id=f"{self._name}/{self.rounds - 1}", continues=before, stream=self._stream)
 
     def _say(self, ids: tuple[int, ...]) -> None:
         self._told += len(ids)

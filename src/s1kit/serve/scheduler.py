@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 BEHIND = 256
 """Events that a reader may leave lying before its rows are taken out of the engine."""
+FAILING = 3
+"""Rows that end in an error, one after the other, before the engine counts as failed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +41,8 @@ class Job:
     prepared: Prepared
     outbox: Outbox
     stop: tuple[str, ...] = ()
+    stream: bool = True
+    """Somebody reads along."""
     entries: list[_Entry] = field(default_factory=list)
 
 
@@ -65,7 +69,7 @@ class Scheduler:
         self.concurrency = concurrency
         self.capacity = concurrency + waiting
         self.failed: str | None = None
-        """What the engine failed with, until it speaks again."""
+        """What the engine failed with, until it gives a token again."""
         self.draining = False
         self._engine = engine
         self._interrupt: Callable[[], None] | None = getattr(engine, "wake", None)
@@ -76,6 +80,7 @@ class Scheduler:
         self._waiting: deque[_Entry] = deque()
         self._paused: set[_Entry] = set()
         self._asked: dict[str, _Entry] = {}
+        self._errors = 0  # rows in a row that the engine failed
         self._running = 0  # rows in the engine that have not been told to leave
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="s1-engine", daemon=True)
@@ -173,7 +178,9 @@ class Scheduler:
 
     def _add(self, job: Job) -> None:
         for index, row in enumerate(job.prepared.rows):
-            live = LiveRow(job.prepared.plan, row, index, f"r{next(self._serial)}", job.stop)
+            # an engine that nothing can wake has to speak with every token, so that others are heard meanwhile
+            stream = job.stream or self._interrupt is None
+            live = LiveRow(job.prepared.plan, row, index, f"r{next(self._serial)}", job.stop, stream=stream)
             entry = _Entry(job, live)
             job.entries.append(entry)
             self._tell(entry)
@@ -196,7 +203,7 @@ class Scheduler:
         entry = self._asked.get(chunk.request_id)
         if entry is None:
             return
-        self.failed = None
+        self._judge(chunk)
         self.metrics.count("s1_engine_tokens_total", len(chunk.tokens))
         final, paused = chunk.finish is not None, entry.leaving
         if final:
@@ -221,6 +228,15 @@ class Scheduler:
             self._submit(entry)  # it keeps its place
         elif behind:
             self._leave(entry, final)
+
+    def _judge(self, chunk: Chunk) -> None:
+        """Whether the engine is well. One row may fail by itself; several in a row are an upstream that is gone."""
+        if chunk.finish == "error":
+            self._errors += 1
+            if self._errors >= FAILING:
+                self.failed = f"the engine {self._engine.info.name} failed {self._errors} rows: {chunk.error}"
+        elif chunk.tokens or chunk.finish != "cancelled":
+            self._errors, self.failed = 0, None
 
     def _leave(self, entry: _Entry, gone: bool = False) -> None:
         """Take a row out of the engine; its slot counts as free from now on."""

@@ -6,21 +6,24 @@ Knows addresses, signals and grace. Refuses to listen beyond this machine withou
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
 
 from s1kit.engines.base import Engine
+from s1kit.engines.probe import Finding, corrected
 from s1kit.errors import UserError
 from s1kit.formats import ResolvedFormat
 from s1kit.serve.app import build_app
+from s1kit.serve.connection import Connection
 from s1kit.serve.fields import Rules
+from s1kit.serve.hosts import loopback
 from s1kit.serve.metrics import Metrics
 from s1kit.serve.prompts import Model
 from s1kit.serve.scheduler import Scheduler
@@ -52,6 +55,13 @@ class Process:
     """Rows in the engine at once; None: its slots."""
     waiting: int = 64
     """Rows that may wait for a place."""
+    hosts: tuple[str, ...] = ()
+    """Names that the server answers to, beside those of this machine."""
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """What HostGuard lets through; None: any name, since others are meant to reach this address."""
+        return self.hosts if self.hosts or loopback(self.host) else None
 
 
 def key_from(variable: str | None) -> str | None:
@@ -66,7 +76,7 @@ def key_from(variable: str | None) -> str | None:
 
 def refuse_public(process: Process) -> None:
     """Raise ServeError for an address that others can reach, without a key."""
-    if process.key is None and not process.public and not _loopback(process.host):
+    if process.key is None and not process.public and not loopback(process.host):
         raise ServeError(
             f"{process.host} can be reached from other machines, and no key is asked for\n"
             "hint: name one with --api-key-env, listen on 127.0.0.1, or say --public"
@@ -74,16 +84,23 @@ def refuse_public(process: Process) -> None:
 
 
 def build_service(
-    engine: Engine, fmt: ResolvedFormat, name: str, rules: Rules, limits: Limits, process: Process
+    engine: Engine,
+    fmt: ResolvedFormat,
+    name: str,
+    rules: Rules,
+    limits: Limits,
+    process: Process,
+    findings: Sequence[Finding] = (),
 ) -> Service:
-    """Everything but the socket: what the tests start too."""
+    """Everything but the socket: what the tests start too. ``findings``: of the check at the start."""
     if process.waiting < rules.most_choices:
         raise ServeError(f"waiting={process.waiting} rows cannot hold a request of {rules.most_choices} choices")
     metrics = Metrics()
     scheduler = Scheduler(
         engine, metrics, concurrency=process.concurrency or engine.info.slots, waiting=process.waiting
     )
-    return Service(Model.make(name, fmt, engine.info), rules, limits, scheduler, metrics)
+    model = Model.make(name, fmt, corrected(engine.info, findings))
+    return Service(model, rules, limits, scheduler, metrics, findings)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -106,8 +123,8 @@ class GracefulServer(uvicorn.Server):
 
     def __init__(self, service: Service, process: Process) -> None:
         config = uvicorn.Config(
-            build_app(service, process.key),
-            http="h11",
+            build_app(service, process.key, process.names),
+            http=Connection,
             ws="none",
             loop="asyncio",
             lifespan="on",
@@ -145,12 +162,3 @@ class GracefulServer(uvicorn.Server):
 def run(service: Service, process: Process, sock: socket.socket) -> None:
     """Serve on ``sock`` until SIGTERM or Ctrl-C; the engine is closed then."""
     GracefulServer(service, process).run(sockets=[sock])
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

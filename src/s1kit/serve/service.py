@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from s1kit.engines.probe import Finding
 from s1kit.serve.body import parse_json
 from s1kit.serve.errors import ApiError
 from s1kit.serve.fields import Asked, Endpoint, Rules, read_fields
@@ -43,12 +44,22 @@ class Limits:
 class Service:
     """Answers requests over one scheduler."""
 
-    def __init__(self, model: Model, rules: Rules, limits: Limits, scheduler: Scheduler, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        model: Model,
+        rules: Rules,
+        limits: Limits,
+        scheduler: Scheduler,
+        metrics: Metrics,
+        findings: Sequence[Finding] = (),
+    ) -> None:
+        """``findings``: what was tried at the start; ``model.info`` has what is left of the engine's claims."""
         self.model = model
         self.rules = rules
         self.limits = limits
         self.scheduler = scheduler
         self.metrics = metrics
+        self.findings = tuple(findings)
 
     async def read(self, raw: bytes, endpoint: Endpoint) -> tuple[Asked, Prepared]:
         """What a body asks for, in ids. Raises ApiError."""
@@ -66,7 +77,7 @@ class Service:
 
     def open(self, asked: Asked, prepared: Prepared) -> Exchange:
         """Queue it. Raises ApiError where there is no room."""
-        job = Job(prepared, Outbox(), asked.stop)
+        job = Job(prepared, Outbox(), asked.stop, asked.stream)
         self.scheduler.offer(job)
         return Exchange(self, asked, job)
 

@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -36,7 +36,7 @@ FIELDS = {
     "sglang": ALWAYS | SGLANG,
     "vllm": ALWAYS | SGLANG | {"logprobs", "return_tokens_as_token_ids", "stream_interval"},
     "llamacpp": ALWAYS
-    | {"n_predict", "seed", "top_k", "min_p", "repeat_penalty", "typical_p", "t_max_predict_ms", "stop"}
+    | {"n_predict", "seed", "top_k", "samplers", "repeat_penalty", "repeat_last_n", "t_max_predict_ms", "stop"}
     | {"preserved_tokens", "cache_prompt", "return_tokens", "logit_bias"},
 }
 
@@ -197,9 +197,9 @@ class Handler(BaseHTTPRequestHandler):
         request = self.meaning(seen.body)
         engine = self.model.make()
         if fault is not None and fault.kind == "ignores stops":
-            request = Request("r", request.prompt_ids, request.max_tokens, sampling=request.sampling, stream=True)
+            request = replace(request, stop_ids=(), stop_seqs=())
         if fault is not None and fault.kind == "ignores limit":
-            request = Request("r", request.prompt_ids, request.max_tokens + 9, sampling=request.sampling, stream=True)
+            request = replace(request, max_tokens=request.max_tokens + 9)
         engine.submit(request)
         interval = seen.body.get("stream_interval", 1)
         held: list[int] = []
@@ -267,6 +267,10 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.kind == "error":
             self.event({"error": {"message": "the engine died", "code": 500}})
             self.close_connection = True
+        elif fault.kind == "trickles":  # comments, as servers send them to keep a connection
+            while not self.model.over.wait(0.02):
+                self.piece(b": ping\n\n")
+            self.close_connection = True
         elif fault.kind == "stalls":
             self.model.over.wait(30)
             self.close_connection = True
@@ -282,6 +286,8 @@ class Handler(BaseHTTPRequestHandler):
         for ids, finish, stop_id in self.tokens(seen, fault):
             every += ids
             why, at = finish, stop_id
+        if fault is not None and fault.kind == "short":
+            every, why, at = every[: fault.after], "length", None
         words = seen.body.get("stop") or []
         text = self.model.tokenizer.decode(every)
         eos = at is not None and at == self.model.eos

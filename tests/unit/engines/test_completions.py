@@ -19,7 +19,7 @@ from contract.suite import CONTEXT, VOCABULARY, one, prompt, run
 from s1kit.engines.base import Chunk, EngineError, Request
 from s1kit.engines.completions import CompletionsEngine
 from s1kit.engines.completions_open import open_completions
-from s1kit.engines.completions_server import GIVE_UP, Patience
+from s1kit.engines.completions_server import GIVE_UP
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
@@ -28,6 +28,7 @@ from s1kit.formats import load_format
 from s1kit.policies import BudgetForcing, Policy, Sampling, Unforced
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import sha256_hex
+from s1kit.wire.peer import Patience
 from unit.engines.model_server import Fault, Model, ModelServer, Seen
 
 WARM = Sampling(temperature=1.0, seed=5)
@@ -155,6 +156,7 @@ OUTCOMES: list[tuple[Fault, dict[str, Any], str]] = [
     (Fault("hang"), {"silence": 0.1}, "the server said nothing for too long"),
     (Fault("stalls", 5), {"silence": 0.1}, "the server said nothing for too long"),
     (Fault("stalls", 5), {"longest": 0.2}, "no whole answer within 0.2 seconds"),
+    (Fault("trickles", 5), {"silence": 0.2, "longest": 0.6}, "no whole answer within 0.6 seconds; fewer engine.slots"),
     (Fault("short", 5), {}, "ended after 5 of 30 tokens without a stop: it has a limit of its own"),
     (Fault("no ids"), {}, "without token ids, which profile vllm promises"),
     (Fault("bos"), {}, "the server changed the prompt"),
@@ -178,13 +180,14 @@ def test_what_cannot_be_mended_is_an_error_that_says_what_to_do(
     assert len(model.seen) <= 4
 
 
+@pytest.mark.parametrize("dialect", ["vllm", "sglang", "llamacpp"])
 @pytest.mark.parametrize("kind", ["ignores stops", "ignores limit"])
-def test_a_server_that_ignores_a_stop_or_a_limit_changes_nothing(tiny_model: Path, kind: str) -> None:
+def test_a_server_that_ignores_a_stop_or_a_limit_changes_nothing(tiny_model: Path, kind: str, dialect: str) -> None:
     free = one(server_like(), Request("free", prompt(3), 30)).tokens
     for stream in (True, False):
         request = Request("a", prompt(3), 20, stop_ids=(free[8],) if kind == "ignores stops" else (), stream=stream)
         expected = one(server_like(), request)
-        with serving(tiny_model, fault=lambda seen: Fault(kind)) as (engine, _):
+        with serving(tiny_model, dialect, fault=lambda seen: Fault(kind)) as (engine, _):
             got = one(engine, request)
         assert (got.tokens, got.finish, got.stop_id) == (expected.tokens, expected.finish, expected.stop_id)
 
@@ -228,6 +231,7 @@ def test_another_name_in_the_middle_of_a_run_is_an_error(tiny_model: Path) -> No
         chunk = one(engine, Request("b", prompt(1), 5))
     assert chunk.finish == "error"
     assert "answers as 'another'" in str(chunk.error)
+    assert "restore the first" in str(chunk.error)
 
 
 def test_a_server_that_comes_back_with_another_model_is_noticed(tiny_model: Path) -> None:
@@ -420,6 +424,17 @@ def test_a_plain_servers_budget_is_counted_in_our_tokens(tiny_model: Path) -> No
     assert (chunk.finish, len(chunk.tokens), chunk.exact) == ("length", 8, False)
     assert len(model.seen) > 1
     assert "and that gives and that gives ".startswith(tokenizer.decode(chunk.tokens))
+
+
+@pytest.mark.parametrize("dialect", ["openai", "llamacpp"])
+def test_a_server_that_gives_too_little_and_no_stop_is_an_error_whatever_its_dialect(
+    tiny_model: Path, dialect: str
+) -> None:
+    with serving(tiny_model, dialect, fault=lambda seen: Fault("short", 0)) as (engine, model):
+        chunk = one(engine, Request("a", prompt(1), 30))
+    assert chunk.finish == "error"
+    assert "ended after 0 of 30 tokens without a stop: it has a limit of its own" in str(chunk.error)
+    assert len(model.seen) == 1
 
 
 def test_a_plain_server_that_leaves_the_stop_in_is_cut_there(tiny_model: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from s1kit.engines.base import Chunk, Engine, Request
-from s1kit.engines.probe import Finding, corrected, probe
+from contract.suite import run
+from s1kit.engines.base import GREEDY, Chunk, Engine, Request
+from s1kit.engines.hf import HFEngine
+from s1kit.engines.probe import Finding, corrected, probe, quick, refusal
 from s1kit.engines.scripted import ScriptedEngine
+from s1kit.policies import Sampling
 from s1kit.types import EngineInfo
 
 PROMPT = tuple(range(40, 60))
@@ -103,6 +107,58 @@ def test_a_broken_promise_is_found(name: str) -> None:
     assert expected <= wrong(engine)
 
 
+SEEN_BY_QUICK = {"exact", "max_tokens", "stop ids", "stop_seqs", "min_tokens", "banned_ids", "crn"}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_quick_check_finds_what_policies_rest_on(name: str) -> None:
+    engine, expected = PLANTED[name]
+    found = {finding.probe for finding in quick(engine, PROMPT) if finding.verdict == "wrong"}
+    if name == "fewer tokens than asked":  # by a limit that its short requests do not reach
+        expected = set()
+    assert expected & SEEN_BY_QUICK <= found
+
+
+def test_the_quick_check_asks_for_little_and_only_for_what_is_claimed() -> None:
+    engine = ScriptedEngine.random(3, context_len=400)
+    assert all(finding.verdict == "ok" for finding in quick(engine, PROMPT))
+    assert len(engine.submitted) == 7
+    assert sum(request.max_tokens for request in engine.submitted) < 60
+    less = ScriptedEngine.random(3, context_len=400, min_tokens=False, stop_seqs=False)
+    less.info = less.info.model_copy(update={"crn": False})
+    tried = {finding.probe for finding in quick(less, PROMPT)}
+    assert tried == {"exact", "max_tokens", "stop ids", "banned_ids"}
+
+
+def test_a_quick_check_that_comes_again_says_the_same_of_the_same_engine() -> None:
+    engine = ScriptedEngine.random(3, context_len=400)
+    assert quick(engine, PROMPT) == quick(engine, PROMPT)
+
+
+NO_BUDGET = ("ids that are no ids of the model", "stops ignored", "the stop left in", "the stop without its id")
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_what_every_engine_owes_is_a_reason_to_refuse_and_the_rest_is_not(name: str) -> None:
+    engine, _ = PLANTED[name]
+    reason = refusal(quick(engine, PROMPT))
+    assert (reason is not None) == (name in NO_BUDGET or name == "another continuation every time")
+    assert reason is None or "\nhint: " in reason
+
+
+def test_an_engine_that_is_silent_is_refused() -> None:
+    assert "nothing to say" in str(refusal(quick(Silent(), PROMPT)))
+
+
+def test_an_engine_that_ends_by_itself_is_not_accused_of_a_limit() -> None:
+    def ended(chunk: Chunk) -> Chunk:
+        return replace(chunk, finish="stop") if chunk.finish == "length" else chunk
+
+    [limit] = [f for f in quick(Broken(said=ended), PROMPT) if f.probe == "max_tokens"]
+    assert limit.verdict == "not tried"
+    assert "stops of its own" in limit.hint
+
+
 def test_an_engine_that_keeps_the_contract_is_not_accused() -> None:
     assert wrong(ScriptedEngine.random(3, context_len=400)) == set()
 
@@ -144,3 +200,19 @@ def test_verdicts() -> None:
         (None, False): "wrong",
         (None, None): "not tried",
     }
+    assert Finding(probe="x", claimed=False, found=False, detail="", accepted=True).verdict == "ignored"
+
+
+def test_the_quick_check_changes_nothing_that_a_run_generates(tiny_model: Path) -> None:
+    def rows(checked: bool) -> dict[str, Chunk]:
+        engine = HFEngine(tiny_model, slots=4)
+        try:
+            if checked:
+                assert refusal(quick(engine, PROMPT)) is None
+            warm = Sampling(temperature=1.0, seed=3)
+            asked = [Request(f"{i}", (*PROMPT[: 8 + i], i), 20, sampling=warm if i % 2 else GREEDY) for i in range(12)]
+            return {name: replace(chunk, elapsed=0.0, prefilled=0) for name, chunk in run(engine, asked).items()}
+        finally:
+            engine.close()
+
+    assert rows(checked=True) == rows(checked=False)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contract.one_vllm import MARKS, OneVLLM
 from contract.suite import mixed_requests, one, prompt, run, tokens
 from s1kit.benchmarks.registry import load
 from s1kit.engines.base import EngineError, Request
@@ -32,7 +34,7 @@ pytest.importorskip("torch").set_num_threads(1)  # matrices this small only lose
 from s1kit.engines.hf import HFEngine  # noqa: E402
 from s1kit.engines.vllm import VLLMEngine  # noqa: E402
 
-pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = MARKS
 
 NANO = resolve_model("nano")
 POLICIES = [
@@ -50,21 +52,12 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("models") / "wide", hidden=128, heads=4, kv_heads=2)
 
 
-Opener = Callable[..., VLLMEngine]
-
-
-@pytest.fixture
-def opened() -> Iterator[Opener]:
-    """Opens engines; whichever the test leaves open is closed after it."""
-    engines: list[VLLMEngine] = []
-
-    def make(model: str | Path, **options: Any) -> VLLMEngine:
-        engines.append(VLLMEngine(model, **options))
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        engine.close()
+@pytest.fixture(scope="module")
+def opened() -> Iterator[OneVLLM]:
+    """Opens engines, kept from test to test while they are the same."""
+    one_at_a_time = OneVLLM()
+    yield one_at_a_time
+    one_at_a_time.close()
 
 
 def generations(engine: VLLMEngine | HFEngine, questions: list[Question], sampling: Sampling) -> list[Generation]:
@@ -80,8 +73,8 @@ def generations(engine: VLLMEngine | HFEngine, questions: list[Question], sampli
 
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.8, top_p=0.95)], ids=["greedy", "sampled"])
-def test_the_same_generations_as_transformers(opened: Opener, sampling: Sampling) -> None:
-    questions = load("nano_mixed", 50)
+def test_the_same_generations_as_transformers(opened: OneVLLM, sampling: Sampling) -> None:
+    questions = load("nano_mixed", 24)
     ours = generations(opened(NANO, slots=16), questions, sampling)
     theirs = generations(HFEngine(NANO, slots=32), questions, sampling)
     assert not any(g.error for g in ours)
@@ -92,14 +85,14 @@ def test_the_same_generations_as_transformers(opened: Opener, sampling: Sampling
         assert a.model_dump(exclude={"engine_ms"}) == b.model_dump(exclude={"engine_ms"})
 
 
-def test_the_same_draws_as_transformers_on_random_weights(opened: Opener, wide: Path) -> None:
+def test_the_same_draws_as_transformers_on_random_weights(opened: OneVLLM, wide: Path) -> None:
     requests = mixed_requests(40)
     assert tokens(run(opened(wide, slots=8), requests)) == tokens(run(HFEngine(wide, slots=8), requests))
 
 
-def test_the_same_logprobs_as_transformers(opened: Opener, wide: Path) -> None:
+def test_the_same_logprobs_as_transformers(opened: OneVLLM, wide: Path) -> None:
     request = Request("a", prompt(3), 20, top_logprobs=5, banned_ids=tuple(range(300, 316)))
-    ours, theirs = one(opened(wide, slots=2), request), one(HFEngine(wide, slots=2), request)
+    ours, theirs = one(opened(wide, slots=8), request), one(HFEngine(wide, slots=2), request)
     assert ours.tokens == theirs.tokens
     assert ours.logprobs is not None
     assert theirs.logprobs is not None
@@ -110,35 +103,41 @@ def test_the_same_logprobs_as_transformers(opened: Opener, wide: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 31, 32, 33, 90])
-def test_a_continuation_computes_one_partial_block_and_what_is_new(opened: Opener, wide: Path, size: int) -> None:
-    engine = opened(wide, slots=4)
-    first = one(engine, Request("a", prompt(1, 40), size))
+def test_a_continuation_computes_one_partial_block_and_what_is_new(opened: OneVLLM, wide: Path, size: int) -> None:
+    engine, begun = opened(wide, slots=8), prompt(1000 + size, 40)  # of its own: a prefix seen before is in the cache
+    first = one(engine, Request("a", begun, size))
     assert first.prefilled == 40
     nudge = (7, 8, 9)
-    again = one(engine, Request("b", prompt(1, 40) + first.tokens + nudge, 5, continues="a"))
+    again = one(engine, Request("b", begun + first.tokens + nudge, 5, continues="a"))
     # the last drawn token was never fed to the model, so its position is new too
     computed = 40 + size - 1
     assert again.prefilled == 40 + size + len(nudge) - computed // engine.block_size * engine.block_size
     assert again.prefilled <= engine.block_size + 1 + len(nudge)
 
 
-def test_without_prefix_caching_everything_is_computed_again(opened: Opener, wide: Path) -> None:
-    engine = opened(wide, slots=4, prefix_caching=False)
+def test_every_id_banned_fails_that_row_alone(opened: OneVLLM, wide: Path) -> None:
+    engine = opened(wide, slots=8)
+    got = run(engine, [Request("none", prompt(1), 5, banned_ids=tuple(range(316))), Request("free", prompt(1), 5)])
+    assert (got["none"].finish, got["none"].tokens) == ("error", ())
+    assert "every token id is banned" in str(got["none"].error)
+    assert (got["free"].finish, len(got["free"].tokens)) == ("length", 5)
+
+
+def test_a_cache_too_small_for_all_rows_changes_nothing(opened: OneVLLM, wide: Path) -> None:
+    requests = [replace(r, id=f"{r.id}/{i}") for i in range(3) for r in mixed_requests(24)]
+    expected = tokens(run(opened(wide, slots=8), requests))
+    each = 2 * 2 * 2 * 32 * 4 * 32  # keys and values, layers, heads, values, bytes, positions of a block
+    assert tokens(run(opened(wide, slots=8, cache_bytes=each * 12), requests)) == expected
+
+
+def test_without_prefix_caching_everything_is_computed_again(opened: OneVLLM, wide: Path) -> None:
+    engine = opened(wide, slots=8, prefix_caching=False)
     first = one(engine, Request("a", prompt(1, 100), 20))
     again = one(engine, Request("b", prompt(1, 100) + first.tokens, 5, continues="a"))
     assert again.prefilled == 120
 
 
-def test_a_cache_too_small_for_all_rows_changes_nothing(opened: Opener, wide: Path) -> None:
-    requests = [replace(r, id=f"{r.id}/{i}") for i in range(3) for r in mixed_requests(24)]
-    each = 2 * 2 * 2 * 32 * 4 * 32  # keys and values, layers, heads, values, bytes, positions of a block
-    small = opened(wide, slots=16, cache_bytes=each * 12)
-    got = tokens(run(small, requests))
-    small.close()
-    assert got == tokens(run(opened(wide, slots=16), requests))
-
-
-def test_ends_of_the_model_and_its_generation_config_are_not_stops(opened: Opener, tmp_path: Path) -> None:
+def test_ends_of_the_model_and_its_generation_config_are_not_stops(opened: OneVLLM, tmp_path: Path) -> None:
     """Every id is an end of sequence by the model's files, and nothing ends but by the request."""
     folder = Path(shutil.copytree(NANO, tmp_path / "model"))
     settings = {"eos_token_id": list(range(1180)), "temperature": 1.3, "top_k": 3, "max_new_tokens": 2}
@@ -149,69 +148,65 @@ def test_ends_of_the_model_and_its_generation_config_are_not_stops(opened: Opene
     assert chunk.tokens == one(HFEngine(folder, slots=2), request).tokens
 
 
-def test_every_id_banned_fails_that_row_alone(opened: Opener, wide: Path) -> None:
-    engine = opened(wide, slots=4)
-    got = run(engine, [Request("none", prompt(1), 5, banned_ids=tuple(range(316))), Request("free", prompt(1), 5)])
-    assert (got["none"].finish, got["none"].tokens) == ("error", ())
-    assert "every token id is banned" in str(got["none"].error)
-    assert (got["free"].finish, len(got["free"].tokens)) == ("length", 5)
-
-
-def test_a_second_engine_in_one_process_is_refused_until_the_first_is_closed(opened: Opener, wide: Path) -> None:
-    first = opened(wide, slots=2)
-    expected = one(first, Request("a", prompt(1), 10)).tokens
-    with pytest.raises(EngineError, match="another vLLM engine is open"):
-        opened(wide, slots=2)
-    assert one(first, Request("b", prompt(1), 10)).tokens == expected
-    first.close()
-    first.close()
-    with pytest.raises(EngineError, match="closed"):
-        first.submit(Request("c", prompt(1), 10))
-    assert one(opened(wide, slots=2), Request("a", prompt(1), 10)).tokens == expected
-
-
-def test_this_process_is_left_as_it_was(opened: Opener, wide: Path) -> None:
-    import torch
-
-    name = "VLLM_ENABLE_V1_MULTIPROCESSING"
-    before = (torch.set_num_threads, torch.get_num_threads(), os.environ.get(name), torch.is_grad_enabled())
-    engine = opened(wide, slots=2)
-    one(engine, Request("a", prompt(1), 3))
-    assert (torch.set_num_threads, torch.get_num_threads(), os.environ.get(name), torch.is_grad_enabled()) == before
-    engine.close()
-    assert not torch.distributed.is_initialized()
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"dtype": "float8"}, "unknown dtype"),
-        ({"slots": 0}, "must be at least 1"),
+        ({"slots": 0}, "slots=0: must be at least 1"),
+        ({"cache_bytes": 0}, "cache_bytes=0: must be at least 1"),
+        ({"gpu_memory": 1.5}, "gpu_memory=1.5"),
         ({"data_parallel": 2}, "--data-parallel-size 2"),
         ({"tensor_parallel": 2, "in_process": True}, "each rank needs a process"),
-        ({"device": "cuda"}, "was built for the CPU"),
-        ({"context_len": 100_000}, "vLLM cannot run"),
-        ({"cache_bytes": 4096}, "vLLM cannot run"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_honoured_is_refused(opened: Opener, wide: Path, options: dict[str, Any], words: str) -> None:
-    with pytest.raises(EngineError, match=words):
-        opened(wide, **options)
-    engine = opened(wide, slots=2)  # a failed start leaves nothing behind
-    assert len(one(engine, Request("a", prompt(1), 5)).tokens) == 5
+def test_what_cannot_be_honoured_is_refused_before_vllm_starts(wide: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(EngineError, match=re.escape(words)):
+        VLLMEngine(wide, **options)
 
 
-def test_no_model_is_said_in_the_words_of_the_other_engine(opened: Opener, tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="no model folder"):
-        opened(tmp_path / "nowhere")
+def test_what_vllm_refuses_leaves_nothing_behind(opened: OneVLLM, wide: Path, tmp_path: Path) -> None:
+    opened.close()
+    for options, words in (
+        ({"device": "cuda"}, "was built for the CPU"),
+        ({"context_len": 100_000}, "vLLM cannot run"),
+        ({"cache_bytes": 4096}, "vLLM cannot run"),
+    ):
+        with pytest.raises(EngineError, match=words):
+            VLLMEngine(wide, **options)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="no model folder"):  # the words of engine hf
+        VLLMEngine(tmp_path / "nowhere")
+    assert len(one(opened(wide, slots=8), Request("a", prompt(1), 5)).tokens) == 5
 
 
-@pytest.mark.parametrize("option", ["in_process=False", "tensor_parallel=2"])
-def test_in_processes_of_its_own_it_computes_the_same_and_is_gone_after_close(
-    wide: Path, tmp_path: Path, option: str
+def test_a_second_engine_in_one_process_is_refused_until_the_first_is_closed(opened: OneVLLM, wide: Path) -> None:
+    """And what vLLM changes in the process while it starts is put back."""
+    import torch
+
+    def surroundings() -> tuple[object, ...]:
+        name = "VLLM_ENABLE_V1_MULTIPROCESSING"
+        return torch.set_num_threads, torch.get_num_threads(), os.environ.get(name), torch.is_grad_enabled()
+
+    first = opened(wide, slots=8)
+    expected = one(first, Request("a", prompt(1), 10)).tokens
+    with pytest.raises(EngineError, match="another vLLM engine is open"):
+        VLLMEngine(wide, slots=8)
+    assert one(first, Request("b", prompt(1), 10)).tokens == expected
+    first.close()
+    first.close()
+    assert not torch.distributed.is_initialized()
+    with pytest.raises(EngineError, match="closed"):
+        first.submit(Request("c", prompt(1), 10))
+    before = surroundings()
+    assert one(opened(wide, slots=8), Request("a", prompt(1), 10)).tokens == expected
+    assert surroundings() == before
+
+
+@pytest.mark.timeout(500)
+def test_by_name_and_in_processes_of_its_own_it_computes_the_same_and_is_gone_after_close(
+    wide: Path, tmp_path: Path
 ) -> None:
-    """Run as a script: a process that vLLM starts imports its parent's main module."""
+    """Run as a script: a process that vLLM starts imports its parent's main module. Nothing but ours is on stdout."""
     script = tmp_path / "apart.py"
     script.write_text(
         textwrap.dedent(
@@ -224,34 +219,31 @@ def test_in_processes_of_its_own_it_computes_the_same_and_is_gone_after_close(
                 import psutil
                 from contract.suite import mixed_requests, run, tokens
                 from s1kit.engines.hf import HFEngine
+                from s1kit.engines.open import open_engine
                 from s1kit.engines.vllm import VLLMEngine
 
-                engine = VLLMEngine({str(wide)!r}, slots=8, {option})
-                ours = tokens(run(engine, mixed_requests()))
-                started = psutil.Process().children(recursive=True)
-                apart = [child for child in started if "resource_tracker" not in str(child.cmdline())]
-                assert apart
+                expected = tokens(run(HFEngine({str(wide)!r}, slots=8), mixed_requests()))
+                engine, tokenizer = open_engine("vllm", {str(wide)!r}, slots=8)
+                assert engine.info.name == "vllm" and engine.info.crn
+                assert tokenizer.hash == engine.info.tokenizer_hash
+                assert tokens(run(engine, mixed_requests())) == expected
                 engine.close()
-                gone, left = psutil.wait_procs(apart, timeout=20)
-                assert not left, left
-                assert ours == tokens(run(HFEngine({str(wide)!r}, slots=8), mixed_requests()))
-                print("same")
+                for options in ({{"in_process": False}}, {{"tensor_parallel": 2}}):
+                    engine = VLLMEngine({str(wide)!r}, slots=8, **options)
+                    ours = tokens(run(engine, mixed_requests()))
+                    started = psutil.Process().children(recursive=True)
+                    apart = [child for child in started if "resource_tracker" not in str(child.cmdline())]
+                    assert apart
+                    engine.close()
+                    gone, left = psutil.wait_procs(apart, timeout=20)
+                    assert not left, left
+                    assert ours == expected
+                    print(*options)
             """
         )
     )
     environment = {**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=280, check=False, env=environment
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=480, check=False, env=environment
     )
-    assert done.stdout == "same\n", done.stderr[-3000:]
-
-
-def test_stdout_is_clean_and_the_engine_opens_by_name() -> None:
-    code = (
-        "from s1kit.engines.open import open_engine\n"
-        f"engine, tokenizer = open_engine('vllm', {NANO!r}, slots=2)\n"
-        "assert engine.info.name == 'vllm' and engine.info.crn and tokenizer.hash == engine.info.tokenizer_hash\n"
-        "engine.close()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=False)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr[-3000:]
+    assert done.stdout == "in_process\ntensor_parallel\n", done.stderr[-3000:]

@@ -9,8 +9,9 @@ import pytest
 
 from s1kit.engines.base import Chunk, Request
 from s1kit.engines.scripted import ScriptedEngine
-from s1kit.forcing.determinism import CutEngine, UnhintedEngine, compare, divergence
+from s1kit.forcing.determinism import compare, divergence
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.ways import CutEngine, UnhintedEngine
 from s1kit.formats import load_format
 from s1kit.policies import BudgetForcing, Sampling
 from s1kit.tokenizer import Tokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from s1kit.engines.base import Engine, Request
+from s1kit.engines.probe import Finding
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.formats import load_format
 from s1kit.serve.fields import Rules
@@ -83,12 +84,15 @@ def serving(
     grace: float = 5.0,
     fmt: str = "s1",
     tokenizer: Tokenizer = TOKENIZER,
+    hosts: tuple[str, ...] = (),
+    findings: Sequence[Finding] = (),
+    name: str = "test",
 ) -> Iterator[Running]:
     """Start, and stop in the end."""
-    process = Process(key=key, waiting=waiting, grace=grace)
+    process = Process(key=key, waiting=waiting, grace=grace, hosts=hosts)
     resolved = load_format(fmt).resolve(tokenizer)
     plain = Rules(thinking=not resolved.spec.plain, max_answer=64)
-    service = build_service(engine, resolved, "test", rules or plain, limits or Limits(), process)
+    service = build_service(engine, resolved, name, rules or plain, limits or Limits(), process, findings)
     generations: list[Generation] = []
     counted = service.metrics.row_done
 

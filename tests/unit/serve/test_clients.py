@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from s1kit.engines.open import open_engine
+from s1kit.engines.probe import Finding
 from s1kit.evaluate import prepare
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
@@ -245,6 +246,26 @@ def test_a_model_without_thinking_answers_plainly() -> None:
         refused = server.post({**HELLO, "thinking_budget": 5})
         assert refused.status_code == 400
         assert "without a thinking phase" in refused.json()["error"]["message"]
+
+
+def test_what_was_found_missing_is_refused_with_the_reason_and_published() -> None:
+    """The engine claims both ways of holding back a stop, and was found to honour neither."""
+    missing = [
+        Finding(probe=probe, claimed=True, found=False, detail="id 7 came 3 times", hint="use another engine")
+        for probe in ("banned_ids", "min_tokens")
+    ]
+    with serving(chatty(), findings=missing) as server:
+        for fields in ({"wait": 1}, {"min_thinking_tokens": 5}):
+            refused = server.post({**HELLO, **fields})
+            assert refused.status_code == 400
+            assert "does not honour" in refused.json()["error"]["message"]
+        assert server.post({**HELLO, "thinking_budget": 5}).json()["budget"]["used"] <= 5
+        [model] = httpx.get(server.url + "/v1/models").json()["data"]
+        assert [(f["probe"], f["verdict"]) for f in model["findings"]] == [
+            ("banned_ids", "wrong"),
+            ("min_tokens", "wrong"),
+        ]
+        assert "id 7" in model["findings"][0]["detail"]
 
 
 POLICIES: list[tuple[dict[str, Any], BudgetForcing]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -18,8 +19,12 @@ from s1kit.engines.base import Chunk, EngineError, Request
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.errors import UserError
 from s1kit.serve.fields import Rules
+from s1kit.serve.live import LiveRow
+from s1kit.serve.outbox import Outbox
+from s1kit.serve.scheduler import Job
 from s1kit.serve.server import Process, key_from, listen, refuse_public
-from s1kit.serve.service import Limits
+from s1kit.serve.service import Exchange, Limits
+from s1kit.types import Generation
 from unit.serve.serving import HELLO, TOKENIZER, Running, chatty, endless, serving
 
 LONG = {**HELLO, "thinking_budget": 4000, "max_tokens": 5000}
@@ -36,7 +41,7 @@ def shaped(reply: httpx.Response, status: int) -> dict[str, Any]:
 def raw(server: Running, body: dict[str, Any], buffer: int | None = None) -> Iterator[socket.socket]:
     """A connection that has sent a chat request and read nothing."""
     payload = json.dumps(body).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(payload)}\r\n"
     sock = socket.socket()
     if buffer is not None:
@@ -162,7 +167,7 @@ def test_bodies_that_are_too_large_are_refused_without_being_kept(server: Runnin
 def test_an_announced_giant_is_refused_unread(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         sock.sendall(
-            b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 99999999999\r\n\r\n"
         )
         assert b" 413 " in sock.recv(65536).splitlines()[0]
@@ -171,7 +176,8 @@ def test_an_announced_giant_is_refused_unread(server: Running) -> None:
 def test_a_body_that_never_comes_is_given_up(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         sock.sendall(
-            b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 99\r\n\r\n{"
         )
         assert b" 408 " in sock.recv(65536).splitlines()[0]
 
@@ -368,3 +374,31 @@ def test_requests_of_one_row_continue_each_other() -> None:
         asked: list[Request] = engine.submitted
         assert [r.continues for r in asked] == [None, *(r.id for r in asked[:-1])]
         assert len(asked) >= 3
+
+
+def test_nothing_is_kept_of_a_request_that_is_over() -> None:
+    """However it ended: answered, streamed, refused, left by its client, failed."""
+    kept = {Job, Exchange, LiveRow, Outbox, Generation, Request, Chunk}
+
+    def alive() -> dict[str, int]:
+        gc.collect()
+        found = [type(thing).__name__ for thing in gc.get_objects() if type(thing) in kept]
+        return {name: found.count(name) for name in found}
+
+    engine = chatty()
+    with serving(engine) as server:
+        for round_ in range(2):
+            for stream in (False, True):
+                for _ in range(4):
+                    server.post({**HELLO, "stream": stream, "wait": 1})
+                with raw(server, {**HELLO, "stream": stream, "min_thinking_tokens": 3000, "n": 2, "temperature": 1}):
+                    server.until(lambda: server.gauge("s1_rows_open") == 2)
+            server.post({**HELLO, "n": -1})
+            server.post({**HELLO, "stop": "a"})
+            server.idle()
+            engine.submitted.clear()
+            server.generations.clear()
+            server.until(lambda: not engine._active and not engine._waiting)
+            if round_ == 0:
+                first = alive()
+        server.until(lambda: all(number <= first.get(name, 0) for name, number in alive().items()))

@@ -15,21 +15,11 @@ from pydantic import Field
 
 from s1kit.errors import UserError
 from s1kit.types import Ended, Record, canonical_json, sha256_hex
+from s1kit.wire.failed import FailedKind
+from s1kit.wire.words import whole
 
-ErrorKind = Literal[
-    "http_3xx",
-    "http_4xx",
-    "http_5xx",
-    "rate_limited",
-    "timeout",
-    "connection",
-    "cut",
-    "malformed",
-    "refused",
-    "engine",
-]
-"""``cut``: the answer began and never ended. ``malformed``: not what the protocol says. ``refused``: this request could
-not be asked (its text, its length) or was filtered. ``engine``: a local engine failed on this row."""
+ErrorKind = FailedKind | Literal["engine"]
+"""``engine``: a local engine failed on this row."""
 
 
 class CallerError(UserError):
@@ -137,10 +127,3 @@ class Caller(Protocol):
 
     def close(self) -> None:
         """Give back what it holds; it cannot be used afterwards."""
-
-
-def whole(text: str) -> str:
-    """``text`` with surrogate pairs joined to the character they mean, and every half of one replaced by U+FFFD."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from s1kit.curate.calls.answering import answered
 from s1kit.curate.calls.cache import Cache
 from s1kit.curate.calls.call import Call, CallerError, Reply
 from s1kit.curate.calls.endpoint import Endpoint
-from s1kit.curate.calls.exchange import retry_after
 from unit.curate.calls.fake_server import (
     BILL,
     Act,
@@ -175,7 +172,7 @@ def test_a_connection_that_breaks_behind_the_answer_costs_nothing() -> None:
 
 
 def test_a_server_that_stays_on_the_line_after_its_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("s1kit.curate.calls.exchange.LINGER", 0.1)
+    monkeypatch.setattr("s1kit.engines.chat_exchange.LINGER", 0.1)
 
     def stay(handler: Handler) -> None:
         stream(delta(content="4"))(handler)
@@ -206,17 +203,6 @@ def test_retry_after_holds_all_calls_and_is_capped() -> None:
     assert len(later) == 3
     assert all(0.7 < at < 30 for at in later), "c and d wait though nobody told them to"
     assert sorted(reply.tries for reply in replies) == [1, 1, 1, 2]
-
-
-def test_retry_after_is_read_as_seconds_and_as_a_date() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    late = format_datetime(datetime.now(UTC) - timedelta(seconds=100), usegmt=True)
-    assert retry_after("1.5") == 1.5
-    assert retry_after(" 0 ") == 0.0
-    assert 90 < (retry_after(soon) or 0) <= 100
-    assert retry_after(late) == 0.0
-    assert [retry_after(text) for text in (None, "", "soon", "1e999x")] == [None] * 4
-    assert retry_after("-3") == 0.0
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])

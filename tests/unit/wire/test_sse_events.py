@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s1kit.curate.calls.sse import Events
+from s1kit.wire.sse import Events
 
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
 LINES = st.one_of(

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, where at most ``slots`` jobs run at once: what every engine over HTTP needs.
+"""An event loop on a thread of its own, where at most ``slots`` jobs run at once: what everything over HTTP needs.
 
 Knows who waits, who runs and who hears of it. Refuses to know what a job is. A thread, because time-outs, retries and
 other requests go on while the reader grades and stores; and a notebook has an event loop already.
@@ -52,18 +52,19 @@ class Desk(Generic[J, S]):
         """Hand something to the reader, from any thread. An exception is raised there."""
         self._said.put(what)
 
-    def hear(self) -> list[S]:
-        """Block until something was said; all of it. Raises what was said to be raised, after all before it."""
+    def hear(self, *, wait: bool = True) -> list[S]:
+        """All that was said; ``wait``: block until there is something. Raises what was said to be raised, after all
+        before it."""
         heard: list[S] = []
-        item = self._said.get()
         with suppress(Empty):
-            while not isinstance(item, Exception):
+            while True:
+                item = self._said.get(block=wait and not heard)
+                if isinstance(item, Exception) and heard:
+                    self._said.put(item)
+                    break
+                if isinstance(item, Exception):
+                    raise item
                 heard.append(item)
-                item = self._said.get_nowait()
-        if isinstance(item, Exception):
-            if not heard:
-                raise item
-            self._said.put(item)
         return heard
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,1 @@
+"""One HTTP client for every model server: ``post`` asks once, ``peer`` asks again, ``desk`` asks many at once."""
