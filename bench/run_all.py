@@ -20,7 +20,7 @@ NAMES = (
     *("start_up", "sweep_savings", "hf_throughput", "forced_overhead"),
     *("sft_throughput", "plan_check", "demo", "curation", "serve_memory"),
 )
-ON_VLLM = ("wait_rounds", "forced_vllm", "serve_proxy")
+ON_VLLM = ("cross_engine", "wait_rounds", "forced_vllm", "serve_proxy")
 
 
 def main() -> None:

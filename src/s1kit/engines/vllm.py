@@ -17,6 +17,8 @@ from s1kit.engines.base import Chunk, EngineError, Finish, Request, StopMatcher,
 from s1kit.engines.vllm_load import Options, Running, start, stop
 from s1kit.types import EngineInfo
 
+UNWATCHED = 32
+"""Tokens per output of vLLM where nobody reads along."""
 NOTHING_TO_DRAW = "the model's logits are not numbers, or every token id is banned"
 
 
@@ -187,6 +189,8 @@ class VLLMEngine:
             ignore_eos=True,
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
+            # vLLM builds an output per token otherwise, also where nobody reads along
+            stream_interval=None if request.stream or request.stop_seqs else UNWATCHED,
             logprobs=request.top_logprobs or None,
             extra_args={KEY: settings(request.sampling, banned, stops, request.min_tokens)},
         )
