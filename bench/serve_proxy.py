@@ -203,6 +203,7 @@ def main() -> None:
     os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "1")
     vllm = ("--model", folder, "--served-model-name", "nano", "--dtype", "float32", "--port", str(direct))
     vllm += ("--host", "127.0.0.1", "--max-num-seqs", "64", "--enforce-eager", "--generation-config", "vllm")
+    vllm += ("--distributed-executor-backend", "uni")  # two processes that wait by spinning take both cores
     ours = ("serve", "--url", f"http://127.0.0.1:{direct}", "--profile", "vllm", "--model", "nano", "--served", "nano")
     with (
         running("vllm.entrypoints.openai.api_server", *vllm, port=direct),
