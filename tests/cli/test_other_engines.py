@@ -62,16 +62,30 @@ def test_a_sweep_through_a_server_has_the_rows_of_one_in_this_process(
     assert {f["verdict"] for f in found} == {"ok"}
 
 
-@pytest.mark.parametrize(("kind", "reason"), [("no ids", "token ids"), ("ignores stops", "banned ids")])
-def test_a_server_that_does_not_keep_its_word_is_refused_before_the_first_question(
-    s1: Run, tiny_model: Path, questions: Path, tmp_path: Path, kind: str, reason: str
+def test_a_server_that_returns_no_ids_is_refused_before_the_first_question(
+    s1: Run, tiny_model: Path, questions: Path, tmp_path: Path
 ) -> None:
-    with serving(tiny_model, fault=lambda seen: Fault(kind)) as (flags, model):
+    with serving(tiny_model, fault=lambda seen: Fault("no ids")) as (flags, model):
         said = s1("eval", "--benchmark", questions, "--wait", "1", "--max-answer", "8", *flags, check=2).stderr
-    assert reason in said
+    assert "token ids" in said
     assert "hint:" in said
     assert not list(tmp_path.glob("runs/*"))
     assert len(model.seen) < 12  # the checks, not the questions
+
+
+def test_what_a_server_does_not_keep_is_taken_back_and_done_without(
+    s1: Run, tiny_model: Path, questions: Path, tmp_path: Path
+) -> None:
+    """min_tokens does not hold stops back: the token after a nudge is then protected by bans, with the same rows."""
+    flags = ["--benchmark", questions, "--limit", "4", "--wait", "1", "--max-answer", "8", "--json"]
+    with serving(tiny_model, fault=lambda seen: Fault("ignores stops")) as (there, _):
+        run = run_of(tmp_path, s1("eval", *flags, *there))
+    assert run.manifest.engine is not None
+    assert not run.manifest.engine.min_tokens
+    assert {f["probe"] for f in run.manifest.findings if f["verdict"] == "wrong"} == {"min_tokens"}
+    here = run_of(tmp_path, s1("eval", *flags, "--engine", "scripted", "--model", tiny_model))
+    tokens = [{(g.question_id, g.policy_id): g.token_ids for g in each.generations()} for each in (run, here)]
+    assert tokens[0] == tokens[1]
 
 
 def test_a_server_without_bans_may_cut_but_not_extend(s1: Run, tiny_model: Path, questions: Path) -> None:
