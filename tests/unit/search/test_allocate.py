@@ -60,8 +60,9 @@ def test_the_order_of_the_nodes_matters_to_ties_only(rule, found, budget, balanc
 
 
 @CASES
-@given(exact, st.lists(score, min_size=1, max_size=20, unique=True), st.integers(0, 64))
-def test_the_temperature_s_two_ends(rule, found, budget) -> None:
+@given(exact, st.lists(st.integers(0, 1000), min_size=1, max_size=20, unique=True), st.integers(0, 64))
+def test_the_temperature_s_two_ends(rule, thousandths, budget) -> None:
+    found = [n / 1000 for n in thousandths]  # further apart than the coldest temperature can tell
     cold, hot = rule(found, budget, 1e-300), largest_remainder(found, budget, 1e9)
     assert cold[found.index(max(found))] == budget
     assert max(hot) - min(hot) <= 1
