@@ -17,6 +17,8 @@ MIN_COPY = 8
 """A shorter common prefix is run again: every chat shares a few ids, and copies cost a kernel launch per layer."""
 SMALL_LOSS = 32
 """A parked sequence is cut in place when at most this many of its ids are lost; longer tails may serve another fork."""
+NAMES = 256
+"""Requests that a slot remembers by name."""
 ROWS_STEP = 8
 """Storage grows by this many rows, so that a single user's engine stays small."""
 
@@ -28,8 +30,8 @@ class Slot:
     index: int
     ids: list[int] = field(default_factory=list)
     busy: bool = False
-    names: set[str] = field(default_factory=set)
-    """Requests that lived here since it was last emptied; a continuation of one of them finds its prefix here."""
+    names: dict[str, None] = field(default_factory=dict)
+    """The last requests that lived here since it was emptied; a continuation of one of them finds its prefix here."""
     used: int = 0
     """When it was last parked; the smallest is evicted first."""
 
@@ -84,9 +86,12 @@ class SlotTable:
             self._unname(slot)
         former = self._homes.get(name)
         if former is not None:  # an id may come back once its request is over
-            former.names.discard(name)
-        slot.names.add(name)
+            former.names.pop(name, None)
+        slot.names[name] = None
         self._homes[name] = slot
+        if len(slot.names) > NAMES:  # a prefix that everybody shares keeps its slot for as long as a server runs
+            oldest = next(iter(slot.names))
+            del slot.names[oldest], self._homes[oldest]
         slot.busy = True
         self._to_front(slot)
         return slot
