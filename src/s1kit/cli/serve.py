@@ -51,39 +51,23 @@ def serve(
     """Serve /v1/chat/completions and /v1/completions with exact thinking budgets: maximum, minimum, "Wait"."""
     http = _server()
     from s1kit.cli.console import say
-    from s1kit.cli.prepared import tried
-    from s1kit.engines.open import open_engine
+    from s1kit.cli.prepared import opened, tried
+    from s1kit.config import EngineConfig, validate
     from s1kit.formats import load_format
-    from s1kit.nano.shipped import resolve_model
 
-    process = http.Process(
-        host,
-        port,
-        http.key_from(api_key_env),
-        public,
-        grace,
-        waiting=max(queue, max_n),
-        hosts=tuple(allow_host or ()),
-    )
+    waiting, hosts = max(queue, max_n), tuple(allow_host or ())
+    process = http.Process(host, port, http.key_from(api_key_env), public, grace, waiting=waiting, hosts=hosts)
     http.refuse_public(process)
     efforts = _efforts(effort)
     spec = load_format(format_name)
     sock = http.listen(host, port)  # before the model: a port that is taken should not cost its loading
     with sock:
-        say(f"loading {model} ...", style="dim")
-        opened, loaded = open_engine(
-            engine or ("completions" if url else "hf"),
-            resolve_model(model),
-            slots=slots,
-            dtype=dtype,
-            device=device,
-            context_len=context_len,
-            url=url,
-            profile=profile,
-            served=served or model,
-            tokenizer=None if tokenizer is None else resolve_model(tokenizer),
-            api_key_env=url_key_env,
-        )
+        values = {
+            "kind": engine or ("completions" if url else "hf"), "slots": slots, "context_len": context_len,
+            "dtype": dtype, "device": device, "url": url, "profile": profile, "served": served,
+            "tokenizer": tokenizer, "api_key_env": url_key_env,
+        }  # fmt: skip
+        running, loaded = opened(validate(EngineConfig, values, "the command line"), model)
         try:
             rules = http.Rules(
                 thinking=not spec.plain,
@@ -95,11 +79,11 @@ def serve(
             )
             limits = http.Limits(body_bytes=max_body, prompt_characters=max_prompt, seconds=timeout)
             resolved = spec.resolve(loaded)
-            findings = tried(opened, resolved)[1] if check else ()
+            findings = tried(running, resolved)[1] if check else ()
             called = name or model.rstrip("/").rpartition("/")[2]
-            service = http.build_service(opened, resolved, called, rules, limits, process, findings)
+            service = http.build_service(running, resolved, called, rules, limits, process, findings)
         except BaseException:
-            opened.close()
+            running.close()
             raise
         where = f"[{host}]" if ":" in host else host
         say(f"serving {called} on http://{where}:{sock.getsockname()[1]}/v1 (Ctrl-C ends it)")

@@ -41,16 +41,7 @@ def open_engine(
     ``completions`` (``completions_open.open_completions``), which has neither dtype nor device: those are the server's.
     """
     if kind == "scripted":
-        from s1kit.engines.scripted import ScriptedEngine
-
-        loaded = Tokenizer.load(model)
-        ends = {i: 0.05 for name in ("<|im_start|>", "<|im_end|>") if (i := loaded.id_of(name)) is not None}
-        return (
-            ScriptedEngine.random(
-                seed, stops=ends, vocab_size=loaded.vocab_size, context_len=context_len or 4096, slots=slots
-            ),
-            loaded,
-        )
+        return _scripted(model, seed, context_len or 4096, slots)
     if kind == "hf":
         try:
             from s1kit.engines.hf import HFEngine
@@ -100,3 +91,12 @@ def open_engine(
             "hint: use engine completions, if the server has /v1/completions"
         )
     raise EngineError(f"unknown engine {kind!r}\nhint: known engines: {', '.join(KINDS)}")
+
+
+def _scripted(model: str, seed: int, context_len: int, slots: int) -> tuple[Engine, Tokenizer]:
+    from s1kit.engines.scripted import ScriptedEngine
+
+    loaded = Tokenizer.load(model)
+    ends = {i: 0.05 for name in ("<|im_start|>", "<|im_end|>") if (i := loaded.id_of(name)) is not None}
+    size = loaded.vocab_size
+    return ScriptedEngine.random(seed, stops=ends, vocab_size=size, context_len=context_len, slots=slots), loaded

@@ -95,6 +95,7 @@ def start(model: str | Path, options: Options) -> Running:
     with _surroundings(in_process):
         try:
             llm, config = _launch(folder, options, in_process)
+        # vLLM has no error of its own for a start that fails: a setting, a kernel or a device ends in any of these
         except (ValueError, RuntimeError, OSError, NotImplementedError, AssertionError) as error:
             raise EngineError(f"vLLM cannot run {folder}: {_reason(error)}{_hint(in_process)}") from error
     import vllm

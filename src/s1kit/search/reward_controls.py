@@ -7,6 +7,7 @@ with a reward model owes its gain to the search and not to the rewards; `OracleR
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -19,7 +20,7 @@ VERDICT_SCORE: dict[Verdict, float] = {"correct": 1.0, "no_answer": 0.5, "ungrad
 """Half where nothing is known: an unfinished thought is neither right nor wrong."""
 
 
-class _Control:
+class _Control(ABC):
     """The bookkeeping that the three share."""
 
     def __init__(self, name: str, reads: str) -> None:
@@ -38,8 +39,9 @@ class _Control:
         self.spent += Spent(solutions=len(items), steps=sum(map(len, scores)), seconds=seconds)
         return scores
 
+    @abstractmethod
     def _scores(self, items: Sequence[Item]) -> list[list[float]]:
-        raise NotImplementedError
+        """The rule itself."""
 
 
 class RandomReward(_Control):
