@@ -11,6 +11,14 @@ from collections.abc import Iterable
 from typing import Literal
 
 Unit = Literal["tokens", "steps"]
+AMOUNTS: dict[Literal["short", "long"], str] = {
+    "short": "Answer after a short amount of thinking. Do not spend excessive time double-checking your work.",
+    "long": (
+        "Answer after a long amount of thinking. If you feel like you are finished early, spend the extra time trying "
+        "to double-check your work until you are absolutely sure that you have the correct answer."
+    ),
+}
+"""The paper's own wording of class-conditional control (section 5)."""
 
 
 def bucket(count: int) -> int:

@@ -16,7 +16,7 @@ from s1kit.forcing.determinism import Compared, compare
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
 from s1kit.forcing.owed import owed
-from s1kit.forcing.plan import PolicyError
+from s1kit.forcing.check import PolicyError
 from s1kit.forcing.replay import ReplayError, replay
 from s1kit.formats import ResolvedFormat
 from s1kit.grading.grader import grade_all

@@ -7,21 +7,35 @@ it takes resolved values and reports progress to whoever listens.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.errors import UserError
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import Machine, failed, machine
-from s1kit.forcing.plan import Plan, PolicyError, Row, overflowing
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Plan, Row, overflowing
 from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
 from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
 from s1kit.metrics.summary import Metrics, summarise
-from s1kit.policies import Ask, BudgetForcing, NativeBudget, Sampling, Unforced, row_seed
+from s1kit.policies import (
+    AnyPolicy,
+    Asked,
+    Bounded,
+    BudgetForcing,
+    Forced,
+    NativeBudget,
+    NoThinking,
+    NoWait,
+    Sampling,
+    TreeSearch,
+    Unforced,
+    row_seed,
+)
 from s1kit.store.rules import split_tokens
 from s1kit.store.run import RunDir
 from s1kit.types import EngineInfo, Generation, Grade, Question, Role
@@ -31,10 +45,25 @@ from s1kit.types import EngineInfo, Generation, Grade, Question, Role
 class Point:
     """One policy of a run, with what it is for."""
 
-    policy: Unforced | BudgetForcing
+    policy: Forced
     role: Role
     sampling: Sampling
     plan: Plan
+    samples: int = 1
+    """Per question."""
+    series: str | None = None
+    """The method that it belongs to, where several are compared."""
+
+
+class Wanted(NamedTuple):
+    """A policy that a run is to hold, as asked for."""
+
+    policy: Forced
+    role: Role
+    sampling: Sampling
+    samples: int | None = None
+    """None: as many as the run's."""
+    series: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +72,13 @@ class Job:
 
     questions: tuple[Question, ...]
     points: tuple[Point, ...]
-    rows: dict[Ask | None, dict[tuple[str, int], Row]]
+    rows: dict[Asked | None, dict[tuple[str, int], Row]]
     """What the prompt asks for -> (question id, sample) -> the rendered prompt."""
-    samples: int
 
     @property
     def size(self) -> int:
         """Generations that the whole run holds."""
-        return len(self.points) * len(self.questions) * self.samples
+        return sum(_rows_per_question(point) for point in self.points) * len(self.questions)
 
     def rows_of(self, point: Point) -> dict[tuple[str, int], Row]:
         """(question id, sample) -> the prompt that this policy starts from."""
@@ -96,22 +124,28 @@ class _Batch:
             self.run.append_many(rows)
 
 
-def role_of(policy: Unforced | BudgetForcing | NativeBudget) -> Role:
+def _rows_per_question(point: Point) -> int:
+    return point.samples * (point.policy.width if isinstance(point.policy, TreeSearch) else 1)
+
+
+def role_of(policy: AnyPolicy) -> Role:
     """The role of a policy that was given plainly, outside a sweep."""
     if isinstance(policy, NativeBudget):
         return "unforced" if policy.max_thinking is None else "budget"
     if isinstance(policy, Unforced):
         return "unforced"
-    if policy.equal_to is not None:
+    if isinstance(policy, BudgetForcing) and policy.equal_to is not None:
         return "fresh"
-    if policy.extensions or policy.min_thinking:
+    if isinstance(policy, BudgetForcing) and (policy.extensions or policy.min_thinking):
         return "extension"
+    if not isinstance(policy, BudgetForcing):
+        return "other"
     return "natural" if policy.max_thinking is None and policy.ask is None else "budget"
 
 
 def prepare(
     questions: Sequence[Question],
-    policies: Iterable[tuple[Unforced | BudgetForcing, Role, Sampling]],
+    policies: Iterable[tuple[Forced, Role, Sampling] | Wanted],
     fmt: ResolvedFormat,
     info: EngineInfo,
     *,
@@ -125,12 +159,19 @@ def prepare(
     what a policy asks. Policies that come out the same are kept once, in their first role.
     """
     points: dict[str, Point] = {}
-    for policy, role, sampling in policies:
+    for wanted in policies:
+        policy, role, sampling, own, series = Wanted(*wanted)
         plan = Plan.make(policy, fmt, sampling, info)
-        points.setdefault(plan.policy_id, Point(policy, role, sampling, plan))
-    asks = dict.fromkeys(point.policy.ask for point in points.values())
-    rows = {ask: _render(questions, fmt, ask, samples, seed, system) for ask in asks}
-    job = Job(tuple(questions), tuple(points.values()), rows, samples)
+        known = points.get(plan.policy_id)
+        more = max(own or samples, known.samples if known else 0)
+        points[plan.policy_id] = (
+            replace(known, samples=more) if known else Point(policy, role, sampling, plan, more, series)
+        )
+    most: dict[Asked | None, int] = {}
+    for point in points.values():
+        most[point.policy.ask] = max(most.get(point.policy.ask, 0), point.samples)
+    rows = {ask: _render(questions, fmt, ask, number, seed, system) for ask, number in most.items()}
+    job = Job(tuple(questions), tuple(points.values()), rows)
     for point in points.values():
         named = point.policy.equal_to if isinstance(point.policy, BudgetForcing) else None
         if named is not None and (named not in points or named == point.plan.policy_id):
@@ -143,7 +184,7 @@ def prepare(
 
 
 def _render(
-    questions: Sequence[Question], fmt: ResolvedFormat, ask: Ask | None, samples: int, seed: int, system: str | None
+    questions: Sequence[Question], fmt: ResolvedFormat, ask: Asked | None, samples: int, seed: int, system: str | None
 ) -> dict[tuple[str, int], Row]:
     rows: dict[tuple[str, int], Row] = {}
     for question in questions:
@@ -178,14 +219,14 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
         p.plan.policy_id: {
             "label": p.plan.label,
             "role": p.role,
-            **({"series": p.role} if p.role in ("placebo", "fresh", "anytime") else {}),
+            **({"series": p.series or p.role} if p.series or p.role in ("placebo", "fresh", "anytime", "other") else {}),
             **({"against": natural} if p.role == "fresh" and natural else {}),
             "policy": p.policy.model_dump(mode="json"),
             "sampling": p.sampling.model_dump(mode="json", exclude={"seed"}),
             "format": p.plan.format.spec.model_dump(mode="json"),
             "think_stops": list(p.plan.format.think_stop_ids),
             "think_stop_seqs": [list(seq) for seq in p.plan.format.think_stop_seqs],
-            "samples": job.samples,
+            "samples": _rows_per_question(p),
         }
         for p in job.points
     }
@@ -228,8 +269,11 @@ def _machines(
     job: Job, done: frozenset[tuple[str, str, int]], used: dict[tuple[str, str, int], int], late: bool
 ) -> Iterator[Machine]:
     """Machines of the missing rows, question by question: what shares prefixes is open at the same time."""
-    for question, sample in ((q.id, sample) for q in job.questions for sample in range(job.samples)):
+    most = max(point.samples for point in job.points)
+    for question, sample in ((q.id, sample) for q in job.questions for sample in range(most)):
         for point in job.points:
+            if sample >= point.samples or isinstance(point.policy, TreeSearch):
+                continue
             row = job.rows_of(point)[question, sample]
             equal_to = point.policy.equal_to if isinstance(point.policy, BudgetForcing) else None
             if (equal_to is not None) != late or (question, point.plan.policy_id, sample) in done:
@@ -249,7 +293,10 @@ def _teach(shared: SweepEngine, job: Job, generation: Generation) -> None:
     if point is None or row is None or generation.error is not None:
         return
     plan = point.plan
-    if isinstance(plan.policy, BudgetForcing) and (plan.policy.equal_to is not None or plan.policy.compat is not None):
+    policy = plan.policy
+    if isinstance(policy, Bounded) and not isinstance(policy, BudgetForcing | NoWait | NoThinking):
+        return  # what was thrown away on the way is in no record
+    if isinstance(policy, BudgetForcing) and (policy.equal_to or policy.compat or policy.max_steps or policy.logprobs):
         return  # a cap is known only with the row it refers to; the reference's trimming leaves no replayable record
     for request, chunk in replay(plan, row, generation):
         shared.learn(request, chunk)

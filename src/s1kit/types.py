@@ -17,16 +17,21 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 AnswerKind = Literal["integer", "math", "choice", "text"]
 Phase = Literal["think", "answer"]
 Origin = Literal["model", "forced"]
-Why = Literal["open", "think", "nudge", "close", "cutoff", "answer"]
-Ended = Literal["model", "cutoff", "context", "no_room", "stuck", "error"]
+Why = Literal["open", "prefill", "think", "nudge", "close", "cutoff", "answer"]
+Ended = Literal[
+    "model", "cutoff", "context", "no_room", "stuck", "error", "unmet", "early", "unsure"
+]  # fmt: skip
+"""How thinking ended. model: by itself; cutoff: its budget ran out; context: the room did; no_room: not even a nudge fits;
+stuck: a nudge was followed by nothing; unmet: no try of rejection sampling was short enough; early: trial answers were
+settled; unsure: given up for lack of confidence."""
 AnswerEnded = Literal["turn_end", "length", "reopened", "error"]
 Verdict = Literal["correct", "incorrect", "no_answer", "ungraded"]
-Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced"]
+Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced", "other"]
 """What a point of a run is for: budget, natural, extension and unforced make the curve, the others stand beside it."""
 RunKind = Literal["eval", "sweep", "search", "import", "train", "pretrain", "curate"]
 RunStatus = Literal["running", "finished", "interrupted"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Moves when a record changes shape; written into every manifest, checked before a run is read."""
 
 
@@ -241,6 +246,17 @@ class Generation(Record):
     n_answer: int = 0
     n_paid: int = 0
     n_paid_thinking: int = 0
+    n_discarded: int = 0
+    """Tokens that were generated on the way and are not in the record (rejected tries, trial answers), had this row
+    been run alone."""
+    tries: int = 1
+    """Samples that were drawn for it; more than one under rejection sampling alone."""
+    n_steps: int | None = None
+    """Steps that a countdown announced, where the prompt or the policy speaks of steps."""
+    n_step_tokens: int | None = None
+    """Thinking tokens inside those steps, their announcements left out."""
+    confidence: tuple[float, ...] | None = None
+    """Of each token that the model wrote, thinking then answer, where the policy records it (DeepConf)."""
     exact: bool = True
     engine_ms: float = 0.0
     thinking_text: str = ""

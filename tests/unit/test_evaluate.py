@@ -11,7 +11,8 @@ import pytest
 from s1kit.engines.base import Chunk
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.evaluate import Job, Progress, describe, execute, prepare, role_of
-from s1kit.forcing.plan import PolicyError, Row
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Row
 from s1kit.forcing.replay import ReplayError, replay
 from s1kit.formats import load_format
 from s1kit.metrics.points import bounds

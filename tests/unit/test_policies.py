@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from s1kit.forcing.plan import Plan, PolicyError
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Plan
 from s1kit.formats import BUILT_IN
 from s1kit.policies import Ask, BudgetForcing, Policy, Sampling, Unforced, label, policy_id, row_seed
 from s1kit.types import EngineInfo

@@ -137,18 +137,20 @@ def chatting(config: EvalConfig | SweepConfig, points: Callable[..., Any], quest
 
 
 def _extent(job: Job) -> dict[str, Any]:
-    from s1kit.policies import BudgetForcing
+    from s1kit.policies import Bounded, Rejection, TreeSearch
 
     def most(point: Point) -> int:
-        plan, policy, rows = point.plan, point.policy, job.rows_of(point).values()
-        if isinstance(policy, BudgetForcing):
-            return sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in rows)
-        return sum(max(0, plan.room(r)) for r in rows)
+        plan, policy, rows = point.plan, point.policy, [r for r in job.rows_of(point).values() if r.sample < point.samples]
+        if not isinstance(policy, Bounded):
+            return sum(max(0, plan.room(r)) for r in rows)
+        times = policy.tries if isinstance(policy, Rejection) else 1
+        times = policy.width if isinstance(policy, TreeSearch) else times
+        return times * sum(min(plan.room(r), policy.max_thinking or plan.room(r)) + policy.max_answer for r in rows)
 
     return {
         "questions": len(job.questions),
         "policies": [p.plan.policy_id for p in job.points],
-        "samples": job.samples,
+        "samples": max(p.samples for p in job.points),
         "generations": job.size,
         "longest_prompt": max(len(r.prompt_ids) + len(r.open_ids) for rows in job.rows.values() for r in rows.values()),
         "at_most_tokens_if_run_separately": sum(most(p) for p in job.points),

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 
 from s1kit.engines.base import Chunk, Request, join_chunks
 from s1kit.forcing.plan import Plan, Row
-from s1kit.policies import BudgetForcing, Unforced
+from s1kit.forcing.sureness import confidences
+from s1kit.policies import (
+    Bounded,
+    BudgetForcing,
+    Confident,
+    EarlyExit,
+    NoThinking,
+    NoWait,
+    Rejection,
+    SoftCutoff,
+    Unforced,
+)
 from s1kit.types import AnswerEnded, Ended, Generation, Origin, Phase, Segment, Why
 
 Ids = tuple[int, ...]
@@ -32,6 +43,13 @@ class Tape:
     rounds: int = 0
     paid: int = 0
     paid_thinking: int = 0
+    discarded: int = 0
+    """Tokens generated on the way and thrown away."""
+    tries: int = 1
+    sure: list[float] | None = None
+    """Confidence of every token the model wrote, where the policy records it."""
+    read: tuple[float, ...] = ()
+    """Confidence of the latest chunk's tokens."""
     seconds: float = 0.0
     exact: bool = True
     error: str | None = None
@@ -40,6 +58,9 @@ class Tape:
         """Append ids as one segment; an empty one is kept only where it records a stop or an (empty) nudge."""
         start = len(self.tokens)
         self.tokens.extend(ids)
+        if self.read and origin == "model":
+            self.sure = [*(self.sure or ()), *self.read[: len(ids)]]
+            self.read = self.read[len(ids) :]
         if why in ("think", "nudge"):
             self.thinking += len(ids)
         if ids or stop_id is not None or why == "nudge":
@@ -57,11 +78,14 @@ class Tape:
         min_tokens: int = 0,
         banned: Ids = (),
         pending: Ids = (),
+        logprobs: int = 0,
     ) -> Machine_Chunk:
         """Request a continuation of everything so far (then ``pending``), and return it whole."""
         plan, row = self.plan, self.row
         name = f"{row.question_id}/{plan.policy_id}/{row.sample}"
         sampling = plan.sampling
+        if phase == "think":
+            banned = (*plan.unsaid, *banned)
         if phase == "think" and isinstance(plan.policy, BudgetForcing) and plan.policy.after_nudge and self.nudged:
             sampling = plan.policy.after_nudge
         request = Request(
@@ -74,6 +98,7 @@ class Tape:
             banned_ids=(*plan.banned, *banned),
             sampling=sampling.model_copy(update={"seed": row.seed}),
             continues=f"{name}/{self.rounds - 1}" if self.rounds else None,
+            top_logprobs=logprobs or getattr(plan.policy, "logprobs", 0),
         )
         self.rounds += 1
         chunk = yield request
@@ -85,6 +110,7 @@ class Tape:
         self.seconds += chunk.elapsed
         self.exact = self.exact and chunk.exact
         chunk = _held_to_contract(request, chunk)
+        self.read = confidences(chunk) if request.top_logprobs else ()
         if chunk.finish in ("error", "cancelled"):
             self.error = chunk.error or f"the engine answered {chunk.finish!r}"
         return chunk
@@ -126,6 +152,9 @@ class Tape:
             n_answer=count["answer"],
             n_paid=self.paid,
             n_paid_thinking=self.paid_thinking,
+            n_discarded=self.discarded,
+            tries=self.tries,
+            confidence=None if self.sure is None else tuple(self.sure),
             exact=self.exact,
             engine_ms=round(self.seconds * 1000, 3),
             error=self.error,
@@ -154,30 +183,71 @@ def _held_to_contract(request: Request, chunk: Chunk) -> Chunk:
 
 
 def machine(plan: Plan, row: Row) -> Machine:
-    """The machine of a plan's policy for one row."""
-    if isinstance(plan.policy, Unforced):
+    """The machine of a plan's policy for one row. The files of this folder have the policies' names."""
+    policy = plan.policy
+    if isinstance(policy, Unforced):
         return unforced(plan, row)
-    if plan.policy.compat == "s1":
-        from s1kit.forcing.compat import s1_compat  # compat reads this module's parts
+    if isinstance(policy, BudgetForcing):
+        if policy.compat == "s1":
+            from s1kit.forcing.compat import s1_compat  # these all read this module's parts
 
-        return s1_compat(plan, plan.policy, row)
-    return budget_forced(plan, plan.policy, row)
+            return s1_compat(plan, policy, row)
+        if policy.max_steps is not None:
+            from s1kit.forcing.countdown import counted_down
+
+            return counted_down(plan, policy, row)
+        return budget_forced(plan, policy, row)
+    if isinstance(policy, Rejection):
+        from s1kit.forcing.rejection import rejecting
+
+        return rejecting(plan, policy, row)
+    if isinstance(policy, NoThinking):
+        from s1kit.forcing.no_thinking import told_it_has_thought
+
+        return told_it_has_thought(plan, policy, row)
+    if isinstance(policy, EarlyExit):
+        from s1kit.forcing.early_exit import exiting_early
+
+        return exiting_early(plan, policy, row)
+    if isinstance(policy, SoftCutoff):
+        from s1kit.forcing.soft_cutoff import cut_softly
+
+        return cut_softly(plan, policy, row)
+    if isinstance(policy, Confident):
+        from s1kit.forcing.confident import while_confident
+
+        return while_confident(plan, policy, row)
+    if isinstance(policy, NoWait):
+        return budget_forced(plan, BudgetForcing(max_thinking=policy.max_thinking, max_answer=policy.max_answer), row)
+    raise TypeError(f"policy {policy.kind} has no machine: a tree is grown by s1kit.search")
+
+
+def begin(tape: Tape, policy: Bounded) -> tuple[int, Ended] | None:
+    """Open the thinking: ``(tokens it may have, what running out of them is called)``.
+
+    None where the context is too small for the policy; ``tape.error`` then says so, and nothing is to be requested.
+    """
+    plan, row = tape.plan, tape.row
+    room = plan.room(row)
+    asked = [limit for limit in (policy.max_thinking, row.cap) if limit is not None]
+    if room < 0 or (policy.max_thinking is not None and room < policy.max_thinking and policy.on_overflow == "refuse"):
+        tape.error = overflow(plan, row, room)
+        return None
+    left = min([room, *asked])
+    tape.write("think", "forced", "open", row.open_ids)
+    return left, "cutoff" if left in asked else "context"
 
 
 def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
     """Budget forcing: at most ``max_thinking``, at least ``min_thinking``, ``extensions`` ends suppressed."""
     tape = Tape(plan, row)
-    room = plan.room(row)
-    asked = [limit for limit in (policy.max_thinking, row.cap) if limit is not None]
-    if room < 0 or (policy.max_thinking is not None and room < policy.max_thinking and policy.on_overflow == "refuse"):
-        tape.error = overflow(plan, row, room)
+    begun = begin(tape, policy)
+    if begun is None:
         return tape.finish("error", None, min_met=policy.min_thinking == 0)
-    left = min([room, *asked])
-    ran_out: Ended = "cutoff" if left in asked else "context"
-    tape.write("think", "forced", "open", row.open_ids)
-    used, ended = 0, ran_out
+    left, ended = begun
+    used = 0
     while left > 0:
-        chunk = yield from _think(tape, left, used)
+        chunk = yield from think(tape, left, used)
         left -= len(chunk.tokens)
         if tape.error:
             ended = "error"
@@ -207,7 +277,7 @@ def budget_forced(plan: Plan, policy: BudgetForcing, row: Row) -> Machine:
     return tape.finish(ended, answer_ended, used, min_met)
 
 
-def _think(tape: Tape, left: int, used: int) -> Machine_Chunk:
+def think(tape: Tape, left: int, used: int = 0) -> Machine_Chunk:
     """One stretch of thinking, written to the tape. After a nudge its first token must not be a stop."""
     plan = tape.plan
     stops, seqs = plan.format.think_stop_ids, plan.format.think_stop_seqs
@@ -318,7 +388,7 @@ def failed(plan: Plan, row: Row, why: str) -> Machine:
 
 def overflow(plan: Plan, row: Row, room: int) -> str:
     """Why this row cannot hold its policy, as one sentence for its error."""
-    asked = plan.policy.max_thinking if isinstance(plan.policy, BudgetForcing) else None
+    asked = plan.policy.max_thinking if isinstance(plan.policy, Bounded) else None
     size = len(row.prompt_ids) + len(row.open_ids)
     wanted = "" if asked is None else f"; max_thinking asks for {asked}"
     return f"the context of {plan.context_len} tokens leaves {room} for thinking after a prompt of {size}{wanted}"

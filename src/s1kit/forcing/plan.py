@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from s1kit.errors import UserError
+from s1kit.forcing.check import check, check_room_for_nudge
+from s1kit.forcing.no_wait import unsaid
 from s1kit.formats import ResolvedFormat
-from s1kit.policies import BudgetForcing, Sampling, Unforced, label, policy_id
+from s1kit.policies import Bounded, BudgetForcing, Forced, NoWait, Sampling, policy_id
 from s1kit.types import EngineInfo
-
-
-class PolicyError(UserError, ValueError):
-    """A policy that this format, tokenizer or engine cannot carry out; raised before the first request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Plan:
 
     policy_id: str
     label: str
-    policy: Unforced | BudgetForcing
+    policy: Forced
     format: ResolvedFormat
     sampling: Sampling
     nudges: tuple[tuple[int, ...], ...]
@@ -51,36 +48,35 @@ class Plan:
     banned: tuple[int, ...]
     """Ids of the padded vocabulary: a model can emit them, no tokenizer can name them, and some engines crash when
     they are fed back."""
+    unsaid: tuple[int, ...]
+    """Ids that may not be drawn while thinking (``NoWait``)."""
     context_len: int
     engine_min_tokens: bool
     """Whether the engine can hold back stops for a number of tokens; else the first token after a nudge is its own
     request with the stops banned."""
 
     @classmethod
-    def make(cls, policy: Unforced | BudgetForcing, fmt: ResolvedFormat, sampling: Sampling, info: EngineInfo) -> Plan:
+    def make(cls, policy: Forced, fmt: ResolvedFormat, sampling: Sampling, info: EngineInfo) -> Plan:
         """Resolve, or raise PolicyError saying what is missing and what to do."""
-        _check_engine(policy, fmt, info)
-        if sampling.top_k and not info.top_k:
-            raise PolicyError(
-                f"top_k={sampling.top_k}: engine {info.name} ({info.version}) has no such cut\nhint: leave top_k at 0"
-            )
+        check(policy, fmt, sampling, info)
         encode = fmt.tokenizer.encode
         nudges: tuple[tuple[int, ...], ...] = ()
         suffix: tuple[int, ...] = fmt.cutoff_suffix
         if isinstance(policy, BudgetForcing):
             nudges = tuple(encode(n) for n in (policy.nudges if policy.nudges is not None else (fmt.spec.nudge,)))
-            if policy.cutoff_suffix is not None:
-                suffix = encode(policy.cutoff_suffix)
-            _check_room_for_nudge(policy, nudges)
+            check_room_for_nudge(policy, nudges)
+        if isinstance(policy, Bounded) and policy.cutoff_suffix is not None:
+            suffix = encode(policy.cutoff_suffix)
         return cls(
             policy_id=policy_id(policy, fmt.spec.model_dump(mode="json"), sampling),
-            label=label(policy),
+            label=policy.label(),
             policy=policy,
             format=fmt,
             sampling=sampling,
             nudges=nudges,
             suffix=suffix,
             banned=tuple(range(fmt.tokenizer.vocab_size, info.vocab_size)),
+            unsaid=unsaid(policy, fmt) if isinstance(policy, NoWait) else (),
             context_len=info.context_len,
             engine_min_tokens=info.min_tokens,
         )
@@ -90,7 +86,7 @@ class Plan:
 
         Negative when not even the answer fits.
         """
-        if isinstance(self.policy, Unforced):
+        if not isinstance(self.policy, Bounded):
             return self.context_len - len(row.prompt_ids) - len(row.open_ids)
         closing = len(self.format.newline) + len(self.format.close) + len(self.suffix)
         return self.context_len - len(row.prompt_ids) - len(row.open_ids) - closing - self.policy.max_answer
@@ -102,47 +98,6 @@ def overflowing(plan: Plan, rows: list[Row]) -> list[tuple[Row, int]]:
     Empty under ``on_overflow="clamp"``: such a row takes what room there is, or fails alone.
     """
     policy = plan.policy
-    if not isinstance(policy, BudgetForcing) or policy.on_overflow == "clamp":
+    if not isinstance(policy, Bounded) or policy.on_overflow == "clamp":
         return []
     return [(row, room) for row in rows if (room := plan.room(row)) < (policy.max_thinking or 0)]
-
-
-def _check_engine(policy: Unforced | BudgetForcing, fmt: ResolvedFormat, info: EngineInfo) -> None:
-    if fmt.spec.plain and isinstance(policy, BudgetForcing):
-        raise PolicyError(
-            f"policy {label(policy)!r} controls thinking, but format {fmt.spec.name!r} has no thinking phase\n"
-            "hint: choose the model's think format (s1, qwen3, qwq, r1, harmony or a YAML file), or the policy unforced"
-        )
-    if info.vocab_size < fmt.tokenizer.vocab_size:
-        raise PolicyError(
-            f"the tokenizer {fmt.tokenizer.name} has {fmt.tokenizer.vocab_size} ids, the model only {info.vocab_size}\n"
-            "hint: tokenizer and model do not belong together"
-        )
-    if fmt.think_stop_seqs and isinstance(policy, BudgetForcing) and not info.stop_seqs:
-        raise PolicyError(
-            f"format {fmt.spec.name!r} ends thinking with several tokens, which engine {info.name} cannot match\n"
-            "hint: use an engine with stop sequences (hf, vllm, completions), or a format whose stop is one token"
-        )
-    if isinstance(policy, BudgetForcing) and policy.compat and policy.extensions and not info.min_tokens:
-        raise PolicyError(
-            f"policy {label(policy)!r} sends min_tokens as the reference does, which {info.name} does not honour\n"
-            "hint: leave compat out, or use hf, vllm, or completions in front of vLLM or SGLang"
-        )
-    needs_ban = info.vocab_size > fmt.tokenizer.vocab_size or (
-        isinstance(policy, BudgetForcing) and (policy.extensions or policy.min_thinking) and not info.min_tokens
-    )
-    if needs_ban and not info.banned_ids:
-        raise PolicyError(
-            f"policy {label(policy)!r} needs banned ids (or min_tokens), which engine {info.name} does not honour\n"
-            "hint: a nudge could be answered by the same end of thinking; use hf, vllm, or completions in front of vLLM"
-        )
-
-
-def _check_room_for_nudge(policy: BudgetForcing, nudges: tuple[tuple[int, ...], ...]) -> None:
-    wanted = policy.extensions or policy.min_thinking
-    shortest = min(len(n) for n in nudges)
-    if wanted and policy.max_thinking is not None and 0 < policy.max_thinking <= shortest:
-        raise PolicyError(
-            f"max_thinking={policy.max_thinking} has no room for a nudge of {shortest} tokens and a thought after it\n"
-            "hint: raise max_thinking, shorten the nudge, or set extensions=0 and min_thinking=0"
-        )

@@ -68,12 +68,15 @@ class SweepEngine:
     """Serves requests from what was generated before; asks ``inner`` only for the missing tail.
 
     ``hold_tokens`` bounds the memory: the continuations used longest ago are forgotten first (and would be generated
-    again if asked for). Chunks are whole; streaming is not passed through. Log-probabilities are not kept.
+    again if asked for). Chunks are whole; streaming is not passed through. Log-probabilities are not kept: a request
+    for them goes straight to ``inner``, and shares nothing.
     """
 
     def __init__(self, inner: Engine, *, hold_tokens: int = 50_000_000) -> None:
         self.inner = inner
-        self.info = inner.info.model_copy(update={"logprobs": False})
+        self.info = inner.info
+        self._passed: set[str] = set()
+        """Requests that are the real engine's own."""
         self._threads: OrderedDict[Key, _Thread] = OrderedDict()
         self._by_inner: dict[str, Key] = {}
         self._key_of: dict[str, Key] = {}
@@ -85,10 +88,14 @@ class SweepEngine:
 
     def submit(self, request: Request) -> None:
         """Queue a request on the thread of its context. Raises ValueError for a live id."""
-        if request.id in self._key_of:
+        if request.id in self._key_of or request.id in self._passed:
             raise ValueError(f"request id {request.id!r} is still live")
         if request.max_tokens < 1:  # what is held would answer it; every engine refuses it
             self._ready.append(Chunk(request.id, (), "error", error=refusal(request, self.info), paid=0))
+            return
+        if request.top_logprobs:
+            self._passed.add(request.id)
+            self.inner.submit(request)
             return
         key = _key(request)
         self._key_of[request.id] = key
@@ -116,7 +123,7 @@ class SweepEngine:
             if self._ready:
                 ready, self._ready = self._ready, []
                 return ready
-            if not self._key_of:
+            if not self._key_of and not self._passed:
                 return []
             chunks = self.inner.collect()
             if not chunks:
@@ -126,6 +133,8 @@ class SweepEngine:
 
     def cancel(self, request_id: str) -> None:
         """End a request early. Its thread goes on only if somebody else waits for it."""
+        if request_id in self._passed:
+            self.inner.cancel(request_id)
         key = self._key_of.pop(request_id, None)
         if key is None:
             return
@@ -140,6 +149,7 @@ class SweepEngine:
         """Close the real engine too."""
         self._threads.clear()
         self._key_of.clear()
+        self._passed.clear()
         self.inner.close()
 
     def _serve(self, key: Key) -> None:
@@ -210,6 +220,11 @@ class SweepEngine:
         self.inner.submit(inner)
 
     def _receive(self, chunk: Chunk) -> None:
+        if chunk.request_id in self._passed:
+            self._ready.append(chunk)
+            if chunk.finish is not None:
+                self._passed.remove(chunk.request_id)
+            return
         key = self._by_inner.get(chunk.request_id)
         if key is None:
             return  # the rest of a request that an earlier user of the engine abandoned

@@ -9,7 +9,8 @@ import secrets
 from dataclasses import dataclass
 
 from s1kit.errors import UserError
-from s1kit.forcing.plan import Plan, PolicyError, Row
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import ResolvedFormat
 from s1kit.policies import BudgetForcing, Unforced, row_seed
 from s1kit.serve.errors import ApiError, in_one_line
@@ -141,7 +142,7 @@ def _holds(ids: Ids, part: Ids) -> bool:
 
 def _refuse_overflow(plan: Plan, row: Row) -> None:
     size, room, policy = len(row.prompt_ids) + len(row.open_ids), plan.room(row), plan.policy
-    if isinstance(policy, Unforced):
+    if not isinstance(policy, BudgetForcing):  # a server offers nothing else beside it than no forcing at all
         if room < 1:
             raise ApiError(
                 f"the prompt has {size} tokens, the context holds {plan.context_len}; shorten it",

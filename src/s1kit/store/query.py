@@ -13,7 +13,7 @@ are only ever added; each view exists, with these columns, also where no run has
     run, question_id, policy_id, sample, label (the policy's), n_prompt, token_ids BIGINT[], segments
     STRUCT(phase, origin, why, "start", "end", stop_id, text)[], ended, answer_ended, extensions, min_met, looped,
     n_thinking_model, n_thinking_forced, n_thinking (their sum, what budgets count), n_answer, n_paid, n_paid_thinking,
-    exact, engine_ms, thinking_text, answer_text, error
+    n_discarded, tries, n_steps, n_step_tokens, confidence FLOAT[], exact, engine_ms, thinking_text, answer_text, error
 ``grades``
     run, question_id, policy_id, sample, grader, version, verdict, rule, extracted, reference
 ``points``

@@ -12,14 +12,24 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from s1kit.policies import BudgetForcing, NativeBudget, Policy, Unforced
+from s1kit.policies import (
+    AnyPolicy,
+    Bounded,
+    BudgetForcing,
+    Policy,
+    Rejection,
+    SoftCutoff,
+    TreeSearch,
+    Unforced,
+)
 from s1kit.types import Generation, Segment
 
-_POLICY: TypeAdapter[Unforced | BudgetForcing | NativeBudget] = TypeAdapter(Policy)
+_POLICY: TypeAdapter[AnyPolicy] = TypeAdapter(Policy)
 
-_ORIGIN = {"open": "forced", "think": "model", "nudge": "forced", "cutoff": "forced", "answer": "model"}
+_ORIGIN = {"open": "forced", "prefill": "forced", "think": "model", "nudge": "forced", "cutoff": "forced", "answer": "model"}
 _PHASE = {
     "open": "think",
+    "prefill": "think",
     "think": "think",
     "nudge": "think",
     "close": "answer",
@@ -32,7 +42,7 @@ _PHASE = {
 class Terms:
     """What a row is held to: the policy (None: of a kind unknown here) and the ids that end thinking."""
 
-    policy: Unforced | BudgetForcing | NativeBudget | None
+    policy: AnyPolicy | None
     think_stops: frozenset[int]
     think_stop_seqs: tuple[tuple[int, ...], ...] = ()
     caps: Mapping[tuple[str, int], int] = field(default_factory=dict)
@@ -52,7 +62,7 @@ class Terms:
 
     def limit(self, row: Generation) -> int | None:
         """The most thinking tokens that this row may have."""
-        own = self.forcing.max_thinking if self.forcing else None
+        own = self.policy.most_thinking() if isinstance(self.policy, Bounded) else None
         limits = [limit for limit in (own, self.caps.get((row.question_id, row.sample))) if limit is not None]
         return min(limits, default=None)
 
@@ -105,20 +115,36 @@ def counts(row: Generation, terms: Terms) -> Iterator[str]:
 
 def budget(row: Generation, terms: Terms) -> Iterator[str]:
     """Never over the maximum; cut off if and only if it is used up; the answer within its reserve."""
-    policy = terms.forcing
-    if policy is None:
+    policy = terms.policy
+    if not isinstance(policy, Bounded) or (terms.forcing is None and isinstance(policy, BudgetForcing)):
         return
     limit, used = terms.limit(row), row.n_thinking
     if limit is not None and used > limit:
-        yield f"{used} thinking tokens, max_thinking is {limit}"
-    if limit is not None and used == limit and row.ended not in ("cutoff", "error"):
-        yield f"the whole budget of {limit} is used, but ended is {row.ended}"
-    if row.ended == "cutoff" and used != limit:
-        yield f"ended is cutoff after {used} thinking tokens, max_thinking is {limit}"
+        most = "max_thinking is" if terms.forcing else "the most is"
+        yield f"{used} thinking tokens, {most} {limit}"
+    yield from _cut(row, policy, limit)
     if row.ended == "context" and limit is not None and policy.on_overflow == "refuse":
         yield "ended is context, but the policy refuses rows whose context is too small"
     if row.n_answer > policy.max_answer:
         yield f"{row.n_answer} answer tokens, max_answer is {policy.max_answer}"
+
+
+def _cut(row: Generation, policy: Bounded, limit: int | None) -> Iterator[str]:
+    """Whether ``ended`` says what the thinking tokens say."""
+    used = row.n_thinking
+    if isinstance(policy, Rejection):
+        short = used <= policy.max_thinking
+        if row.ended == "cutoff" or (row.ended in ("model", "unmet") and short != (row.ended == "model")):
+            yield f"ended is {row.ended} after {used} thinking tokens, the limit is {policy.max_thinking}"
+        return
+    if row.ended == "unmet":
+        yield "ended is unmet, which only rejection sampling can be"
+    steps = isinstance(policy, TreeSearch) or (isinstance(policy, BudgetForcing) and policy.max_steps is not None)
+    least = policy.max_thinking if isinstance(policy, SoftCutoff) else limit
+    if row.ended == "cutoff" and not steps and (limit is None or least is None or used < least):
+        yield f"ended is cutoff after {used} thinking tokens, max_thinking is {least}"
+    if limit is not None and used == limit and row.ended not in ("cutoff", "error"):
+        yield f"the whole budget of {limit} is used, but ended is {row.ended}"
 
 
 def extensions(row: Generation, terms: Terms) -> Iterator[str]:
@@ -154,9 +180,9 @@ def closing(row: Generation, terms: Terms) -> Iterator[str]:
     phases = [s.phase for s in row.segments]
     if "answer" in phases and "think" in phases[phases.index("answer") :]:
         yield "there is thinking after the answer began"
-    if isinstance(terms.policy, BudgetForcing) and "answer" in phases and not forced:
+    if isinstance(terms.policy, Bounded) and "answer" in phases and not forced:
         yield "there is an answer, but thinking was never closed"
-    if any(s.why == "cutoff" for s in row.segments) and row.ended not in ("cutoff", "context"):
+    if any(s.why == "cutoff" for s in row.segments) and row.ended not in ("cutoff", "context", "early"):
         yield f"there is a cut-off suffix, but ended is {row.ended}"
 
 

@@ -23,7 +23,8 @@ from s1kit.engines.completions_server import GIVE_UP
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
-from s1kit.forcing.plan import Plan, PolicyError, Row
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import load_format
 from s1kit.policies import BudgetForcing, Policy, Sampling, Unforced
 from s1kit.tokenizer import Tokenizer

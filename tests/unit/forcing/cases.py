@@ -17,7 +17,8 @@ from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.conformance import FormatIds, IdTokenizer
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
-from s1kit.forcing.plan import Plan, PolicyError, Row
+from s1kit.forcing.check import PolicyError
+from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import Format, ResolvedFormat
 from s1kit.policies import BudgetForcing, Sampling
 from s1kit.types import EngineInfo, Generation
