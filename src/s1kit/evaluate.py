@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.errors import UserError
+from s1kit.forcing.check import PolicyError
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import Machine, failed, machine
-from s1kit.forcing.check import PolicyError
 from s1kit.forcing.plan import Plan, Row, overflowing
 from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
@@ -219,7 +219,7 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
         p.plan.policy_id: {
             "label": p.plan.label,
             "role": p.role,
-            **({"series": p.series or p.role} if p.series or p.role in ("placebo", "fresh", "anytime", "other") else {}),
+            **({"series": series} if (series := _series(p)) else {}),
             **({"against": natural} if p.role == "fresh" and natural else {}),
             "policy": p.policy.model_dump(mode="json"),
             "sampling": p.sampling.model_dump(mode="json", exclude={"seed"}),
@@ -230,6 +230,11 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
         }
         for p in job.points
     }
+
+
+def _series(point: Point) -> str | None:
+    """The method that a point belongs to, where that is not the run's main one."""
+    return point.series or (point.role if point.role in ("placebo", "fresh", "anytime", "other") else None)
 
 
 def execute(job: Job, engine: Engine, run: RunDir, progress: Progress, *, share: bool = True) -> None:

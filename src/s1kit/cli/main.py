@@ -14,6 +14,7 @@ import typer
 
 from s1kit.cli import (
     ask,
+    compare,
     curate,
     doctor,
     env,
@@ -28,6 +29,7 @@ from s1kit.cli import (
     serve,
     sweep,
     train,
+    vote,
 )
 from s1kit.cli.console import INTERRUPTED, fail
 
@@ -43,6 +45,8 @@ app = typer.Typer(
 app.command("ask")(ask.ask)
 app.command("eval")(evaluate.evaluate)
 app.command("sweep")(sweep.sweep)
+app.command("compare")(compare.compare)
+app.command("vote")(vote.vote)
 app.command("grade")(grade.grade)
 app.command("metrics")(metrics.metrics)
 app.command("report")(report.report)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from s1kit.cli.console import hint, say
 
 if TYPE_CHECKING:
-    from s1kit.config import EngineConfig, EvalConfig, SweepConfig
+    from s1kit.compare.recipe import CompareRun
+    from s1kit.config import EvalConfig, SweepConfig
     from s1kit.engines.base import Engine
     from s1kit.engines.probe import Finding
+    from s1kit.engines.settings import EngineConfig
     from s1kit.evaluate import Job, Point, Progress
     from s1kit.formats import ResolvedFormat
     from s1kit.store.run import RunDir
@@ -42,10 +44,12 @@ class Prepared:
     close: Callable[[], None]
 
 
-def forcing(config: EvalConfig | SweepConfig, points: Callable[..., Any], questions: Sequence[Question]) -> Prepared:
+def forcing(
+    config: EvalConfig | SweepConfig | CompareRun, points: Callable[..., Any], questions: Sequence[Question]
+) -> Prepared:
     """An engine that continues tokens, tried out first: a policy that needs what it does not honour is refused."""
     from s1kit.engines.fingerprint import fingerprint
-    from s1kit.evaluate import describe, execute, prepare
+    from s1kit.evaluate import describe, prepare
     from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
 
@@ -67,9 +71,22 @@ def forcing(config: EvalConfig | SweepConfig, points: Callable[..., Any], questi
         findings=findings,
         size=job.size,
         facts=_extent(job),
-        generate=lambda run, progress: execute(job, engine, run, progress),
+        generate=lambda run, progress: _carry_out(job, engine, run, progress),
         close=engine.close,
     )
+
+
+def _carry_out(job: Job, engine: Engine, run: RunDir, progress: Progress) -> None:
+    """Every thought of a job, then its trees, whose reward models are opened first."""
+    from s1kit.evaluate import execute
+    from s1kit.evaluate_search import execute_searches, searches
+    from s1kit.nano.shipped import resolve_model
+    from s1kit.search.scorers import Opening, open_scorers
+
+    scorers = open_scorers(searches(job), Opening(job.questions, resolve_model))
+    execute(job, engine, run, progress)
+    if scorers:
+        execute_searches(job, engine, run, progress, scorers)
 
 
 def opened(config: EngineConfig, model: str) -> tuple[Engine, Tokenizer]:
@@ -140,7 +157,11 @@ def _extent(job: Job) -> dict[str, Any]:
     from s1kit.policies import Bounded, Rejection, TreeSearch
 
     def most(point: Point) -> int:
-        plan, policy, rows = point.plan, point.policy, [r for r in job.rows_of(point).values() if r.sample < point.samples]
+        plan, policy, rows = (
+            point.plan,
+            point.policy,
+            [r for r in job.rows_of(point).values() if r.sample < point.samples],
+        )
         if not isinstance(policy, Bounded):
             return sum(max(0, plan.room(r)) for r in rows)
         times = policy.tries if isinstance(policy, Rejection) else 1

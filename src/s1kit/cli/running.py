@@ -52,26 +52,38 @@ def run_policies(
     """
     from s1kit.benchmarks.registry import load
     from s1kit.cli.prepared import chatting, forcing
-    from s1kit.evaluate import Progress
 
     questions = load(config.benchmark, config.limit)
+    warn_unanswerable(questions)
+    prepare = chatting if config.engine.kind == "chat" else forcing
+    prepared = prepare(config, points, questions)
+    if dry_run:
+        prepared.close()
+        _tell_dry(prepared, as_json)
+        return None
+    run = generate(prepared, lambda: open_run(config, prepared, questions, kind, resume))
+    _grade_and_tell(run, config.grader, as_json)
+    return run
+
+
+def warn_unanswerable(questions: Sequence[Question]) -> None:
+    """Say how many questions have no reference answer."""
     if unknown := sum(q.answer is None for q in questions):
         say(
             f"{unknown} of {len(questions)} questions have no reference answer: their rows will be ungraded",
             style="yellow",
         )
-    prepare = chatting if config.engine.kind == "chat" else forcing
-    prepared = prepare(config, points, questions)
+
+
+def generate(prepared: Prepared, open_run: Callable[[], RunDir]) -> RunDir:
+    """Generate what the run does not have yet, finish it, and close the engine. Ctrl-C leaves it resumable."""
+    from s1kit.evaluate import Progress
+
     try:
-        if dry_run:
-            _tell_dry(prepared, as_json)
-            return None
-        run = _open_run(config, prepared, questions, kind, resume)
-        with run:
+        with open_run() as run:
             progress = Progress(total=prepared.size)
-            say(
-                f"{run.path}: {len(questions)} questions x {len(prepared.policies)} policies x {config.samples} samples"
-            )
+            count = prepared.facts["questions"]
+            say(f"{run.path}: {count} questions x {len(prepared.policies)} policies, {prepared.size} rows")
             try:
                 with progress_bar("generating", progress):
                     prepared.generate(run, progress)
@@ -83,11 +95,13 @@ def run_policies(
             run.finish()
     finally:
         prepared.close()
-    _grade_and_tell(run, config.grader, as_json)
     return run
 
 
-def _open_run(config: Any, prepared: Prepared, questions: Sequence[Question], kind: str, resume: bool) -> RunDir:
+def open_run(
+    config: Any, prepared: Prepared, questions: Sequence[Question], kind: str, resume: bool, at: Path | None = None
+) -> RunDir:
+    """A new run of this configuration, or the newest unfinished one below its folder (or ``at``)."""
     from s1kit.store.run import RunDir
     from s1kit.types import canonical_json, sha256_hex
 
@@ -98,7 +112,7 @@ def _open_run(config: Any, prepared: Prepared, questions: Sequence[Question], ki
         "policies": sha256_hex(canonical_json(sorted(prepared.policies))),
     }
     if resume:
-        run, notes = RunDir.resume(Path(config.out), resolved, non_output=NON_OUTPUT, inputs=inputs)
+        run, notes = RunDir.resume(at or Path(config.out), resolved, non_output=NON_OUTPUT, inputs=inputs)
         for note in notes:
             say(note, style="yellow")
         return run

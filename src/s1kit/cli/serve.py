@@ -52,7 +52,8 @@ def serve(
     http = _server()
     from s1kit.cli.console import say
     from s1kit.cli.prepared import opened, tried
-    from s1kit.config import EngineConfig, validate
+    from s1kit.config import validate
+    from s1kit.engines.settings import EngineConfig
     from s1kit.formats import load_format
 
     waiting, hosts = max(queue, max_n), tuple(allow_host or ())

@@ -6,8 +6,21 @@ Knows what each policy needs of an engine. Refuses to let a budget be silently i
 from __future__ import annotations
 
 from s1kit.errors import UserError
+from s1kit.forcing.no_wait import unsaid
+from s1kit.forcing.spelling import spellings
 from s1kit.formats import ResolvedFormat
-from s1kit.policies import Bounded, BudgetForcing, Confident, EarlyExit, Forced, NoWait, Rejection, Sampling, TreeSearch
+from s1kit.policies import (
+    Bounded,
+    BudgetForcing,
+    Confident,
+    EarlyExit,
+    Forced,
+    NoWait,
+    Rejection,
+    Sampling,
+    SoftCutoff,
+    TreeSearch,
+)
 from s1kit.types import EngineInfo
 
 
@@ -19,6 +32,7 @@ def check(policy: Forced, fmt: ResolvedFormat, sampling: Sampling, info: EngineI
     """Raise PolicyError, saying what is missing and what to do."""
     _check_engine(policy, fmt, info)
     _check_draws(policy, sampling, info)
+    _check_words(policy, fmt, info)
     if sampling.top_k and not info.top_k:
         raise PolicyError(
             f"top_k={sampling.top_k}: engine {info.name} ({info.version}) has no such cut\nhint: leave top_k at 0"
@@ -43,6 +57,35 @@ def _check_draws(policy: Forced, sampling: Sampling, info: EngineInfo) -> None:
         )
 
 
+def _check_words(policy: Forced, fmt: ResolvedFormat, info: EngineInfo) -> None:
+    """What a policy looks for while the model thinks: whether this vocabulary and engine can tell it."""
+    if isinstance(policy, NoWait) and not unsaid(policy, fmt):
+        raise PolicyError(
+            f"policy {policy.label()!r}: no token of {fmt.tokenizer.name} says any of its {len(policy.words)} words\n"
+            "hint: only words of one token can be banned; name such words"
+        )
+    text = policy.until if isinstance(policy, SoftCutoff) else policy.at if isinstance(policy, EarlyExit) else None
+    if text is None:
+        return
+    ids, seqs = spellings(fmt.tokenizer, text)
+    if not (ids or seqs):
+        raise PolicyError(
+            f"policy {policy.label()!r} looks for {text!r}, which {fmt.tokenizer.name} cannot spell\n"
+            "hint: look for a text of this model's vocabulary"
+        )
+    if seqs and not info.stop_seqs:
+        raise PolicyError(
+            f"policy {policy.label()!r} stops at {text!r}, several tokens, which engine {info.name} cannot match\n"
+            "hint: use an engine with stop sequences (hf, vllm, completions), or a text of one token"
+        )
+    ends = {*fmt.think_stop_ids, *(seq[0] for seq in fmt.think_stop_seqs)}
+    if ends & {*ids, *(seq[0] for seq in seqs)}:
+        raise PolicyError(
+            f"policy {policy.label()!r} looks for {text!r}, which cannot be told from the end of thinking\n"
+            f"hint: look for another text; format {fmt.spec.name!r} ends thinking with {fmt.spec.think_stops}"
+        )
+
+
 def _check_engine(policy: Forced, fmt: ResolvedFormat, info: EngineInfo) -> None:
     if fmt.spec.plain and isinstance(policy, Bounded):
         raise PolicyError(
@@ -59,6 +102,11 @@ def _check_engine(policy: Forced, fmt: ResolvedFormat, info: EngineInfo) -> None
         raise PolicyError(
             f"policy {policy.label()!r} stops at every announced step, which engine {info.name} cannot match\n"
             "hint: use an engine with stop sequences (hf, vllm, completions)"
+        )
+    if countdown and fmt.open[:1] and fmt.open[0] in fmt.think_stop_ids:
+        raise PolicyError(
+            f"policy {policy.label()!r}: in format {fmt.spec.name!r} the token that opens a step ends thinking\n"
+            "hint: use the format s1-steps"
         )
     if fmt.think_stop_seqs and isinstance(policy, Bounded) and not info.stop_seqs:
         raise PolicyError(

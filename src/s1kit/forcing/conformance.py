@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from s1kit.engines.base import Chunk, Finish, Request
-from s1kit.forcing.machine import machine
 from s1kit.forcing.check import PolicyError
+from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import Format
 from s1kit.policies import BudgetForcing, Sampling, Unforced

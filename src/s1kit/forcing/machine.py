@@ -11,6 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 
 from s1kit.engines.base import Chunk, Request, join_chunks
+from s1kit.forcing.announced import steps_used
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.sureness import confidences
 from s1kit.policies import (
@@ -41,6 +42,8 @@ class Tape:
     segments: list[Segment] = field(default_factory=list)
     thinking: int = 0
     rounds: int = 0
+    began: int = 0
+    """The round that wrote the first of these tokens: later than 0 where a tape before this one was thrown away."""
     paid: int = 0
     paid_thinking: int = 0
     discarded: int = 0
@@ -97,7 +100,7 @@ class Tape:
             min_tokens=min_tokens,
             banned_ids=(*plan.banned, *banned),
             sampling=sampling.model_copy(update={"seed": row.seed}),
-            continues=f"{name}/{self.rounds - 1}" if self.rounds else None,
+            continues=f"{name}/{self.rounds - 1}" if self.rounds > self.began else None,
             top_logprobs=logprobs or getattr(plan.policy, "logprobs", 0),
         )
         self.rounds += 1
@@ -135,6 +138,7 @@ class Tape:
             if s.why in count:
                 count[s.why] += s.end - s.start
         thought = [t for s in self.segments if s.why in ("think", "nudge") for t in self.tokens[s.start : s.end]]
+        n_steps, n_step_tokens = steps_used(self.plan, thought)
         return Generation(
             question_id=self.row.question_id,
             policy_id=self.plan.policy_id,
@@ -154,6 +158,8 @@ class Tape:
             n_paid_thinking=self.paid_thinking,
             n_discarded=self.discarded,
             tries=self.tries,
+            n_steps=n_steps,
+            n_step_tokens=n_step_tokens,
             confidence=None if self.sure is None else tuple(self.sure),
             exact=self.exact,
             engine_ms=round(self.seconds * 1000, 3),
@@ -218,7 +224,7 @@ def machine(plan: Plan, row: Row) -> Machine:
 
         return while_confident(plan, policy, row)
     if isinstance(policy, NoWait):
-        return budget_forced(plan, BudgetForcing(max_thinking=policy.max_thinking, max_answer=policy.max_answer), row)
+        return budget_forced(plan, BudgetForcing(**policy.model_dump(include=set(Bounded.model_fields))), row)
     raise TypeError(f"policy {policy.kind} has no machine: a tree is grown by s1kit.search")
 
 
@@ -289,7 +295,7 @@ def think(tape: Tape, left: int, used: int = 0) -> Machine_Chunk:
         chunk = yield from tape.ask("think", 1, (), banned=stops)
         if not tape.error and left > 1 and chunk.tokens:
             rest = yield from tape.ask("think", left - 1, stops, stop_seqs=seqs, pending=chunk.tokens)
-            chunk = join_chunks(chunk, rest)
+            tape.read = confidences(chunk := join_chunks(chunk, rest))
     stop_id = chunk.stop_id if len(chunk.tokens) < left else None  # a thought as long as its budget was cut, not ended
     tape.write("think", "model", "think", chunk.tokens, stop_id)
     return chunk

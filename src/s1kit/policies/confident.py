@@ -21,8 +21,8 @@ class Confident(Bounded):
     bar: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field()
     window: Positive = 2048
     """The paper's; no trace shorter than this is given up."""
-    logprobs: Positive = 20
-    """The paper's."""
+    logprobs: Annotated[int, Field(strict=True, ge=2)] = 20
+    """The paper's. Of the most likely id alone the number would be low where the model is sure."""
     every: Positive = 64
     """Tokens per request: how late a stop can come. Does not change which tokens are drawn."""
 

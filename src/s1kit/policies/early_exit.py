@@ -20,7 +20,7 @@ class EarlyExit(Bounded):
     kind: Literal["early_exit"] = "early_exit"
     every: Positive | None = None
     """Ask after every so many thinking tokens (Dynasor)."""
-    at: str | None = None
+    at: str | None = Field(default=None, min_length=1)
     """Ask wherever thinking has come to this text, which then opens the next stretch (DEER: "Wait")."""
     agree: Annotated[int, Field(strict=True, ge=2)] | None = None
     """So many trial answers in a row are the same text."""
@@ -29,7 +29,7 @@ class EarlyExit(Bounded):
     probe: str | None = None
     """Written behind the closing delimiter to get a trial answer; None: the cut-off suffix."""
     max_probe: Positive = 32
-    """Tokens of a trial answer."""
+    """Tokens of a trial answer. Its first line counts; one that does not end within these settles nothing."""
 
     @model_validator(mode="after")
     def _a_place_and_a_rule(self) -> Self:

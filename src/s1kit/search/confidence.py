@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from s1kit.forcing.sureness import first_below, token_sureness, window_means
 from s1kit.search.samples import Cost, Outcome, Sample, total_cost, undefined
 from s1kit.search.vote import class_weights, vote
+from s1kit.types import Generation
 
 Array = npt.NDArray[np.float64]
 WINDOW = 2048
@@ -25,17 +27,16 @@ WINDOW = 2048
 def token_confidence(logprobs: npt.ArrayLike) -> Array:
     """[tokens] from natural-log probabilities of the most likely ids [tokens, top]: minus their mean.
 
-    High where the distribution is peaked. Entries of -inf (a banned id) and NaN (padding) are left out. Raises
-    ValueError for another shape or a token without any number.
+    High where the distribution is peaked (`s1kit.forcing.sureness`, which runs record while they generate). Entries of
+    -inf (a banned id) and NaN (padding) are left out. Raises ValueError for another shape or a token with no number.
     """
     table = np.asarray(logprobs, dtype=np.float64)
     if table.ndim != 2:
         raise ValueError(f"log-probabilities are [tokens, top], not of shape {table.shape}")
-    finite = np.isfinite(table)
-    counted = finite.sum(axis=1)
+    counted = np.isfinite(table).any(axis=1)
     if not counted.all():
         raise ValueError(f"token {int(np.argmin(counted))} has no finite log-probability")
-    return np.asarray(-np.where(finite, table, 0.0).sum(axis=1) / counted)
+    return np.array([token_sureness(row) for row in table], dtype=np.float64)
 
 
 def group_confidences(confidences: npt.ArrayLike, window: int = WINDOW) -> Array:
@@ -47,8 +48,7 @@ def group_confidences(confidences: npt.ArrayLike, window: int = WINDOW) -> Array
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or window < 1:
         raise ValueError(f"need finite confidences [tokens > 0] and a window above 0, not {values.shape} and {window}")
     width = min(window, values.size)
-    groups: Array = np.lib.stride_tricks.sliding_window_view(values, width).mean(axis=1)
-    return groups
+    return np.fromiter(window_means(values.tolist(), width), dtype=np.float64)
 
 
 def lowest_confidence(confidences: npt.ArrayLike, window: int = WINDOW) -> float:
@@ -90,6 +90,30 @@ class Trace:
 
     sample: Sample
     confidences: Array
+
+    @classmethod
+    def of(cls, sample: Sample, row: Generation) -> Trace:
+        """From a row of a run that recorded confidence. Raises ValueError where it did not, or not for every token."""
+        return cls(sample, recorded(row))
+
+
+def recorded(row: Generation) -> Array:
+    """[tokens] of the row's model tokens, thinking then answer. Raises ValueError where they are not all recorded."""
+    written, read = row.n_thinking_model + row.n_answer, row.confidence or ()
+    if len(read) != written:
+        raise ValueError(
+            f"row {row.key} has {written} model tokens, {len(read)} confidences: set logprobs in its policy"
+        )
+    return np.array(read, dtype=np.float64)
+
+
+def given_up(row: Generation, bar: float, window: int = WINDOW) -> int | None:
+    """Thinking tokens after which the policy ``Confident`` would have given a recorded row up; None: it would not.
+
+    Equal to a run of that policy with the same draws. As there, only whole windows of thinking are judged: a thought
+    shorter than one is never given up, and neither is an answer. Raises ValueError as `recorded` does.
+    """
+    return first_below((), recorded(row)[: row.n_thinking_model].tolist(), bar, window)
 
 
 def stop_after(confidences: npt.ArrayLike, threshold: float, window: int = WINDOW) -> int | None:

@@ -38,7 +38,9 @@ class Leaf:
     """One finished thought of a tree."""
 
     generation: Generation
-    """Its ``n_paid`` and ``engine_ms`` are its part of the tree's: what several leaves share is charged to one."""
+    """Its ``n_paid`` and ``engine_ms`` are its part of the tree's: what several leaves share is charged to the first
+    of them, a dropped branch to the first leaf beside it, whose ``n_discarded`` says how much that was. So ``n_paid``
+    summed over a tree's leaves is every token that was generated for it, once."""
     scores: tuple[float, ...]
     """The reward model's, one per step from the root on, each given when its step was the last one."""
     steps: tuple[str, ...]

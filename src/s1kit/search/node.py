@@ -131,27 +131,33 @@ def path_seed(seed: int, path: tuple[int, ...], phase: str = "think") -> int:
     return int(sha256_hex(f"{seed}|{phase}|{path}")[:16], 16) >> 1
 
 
-def all_of(work: list[tuple[Node, Work]]) -> Generator[tuple[Request, ...], dict[str, Chunk], None]:
-    """Carry out the work of many nodes side by side: yields their requests together, is sent all their chunks."""
-    waiting: dict[str, tuple[Node, Work]] = {}
-    asked: list[Request] = []
+class Crew:
+    """Work of many nodes under way side by side: every chunk goes to the node that asked for it."""
 
-    def advance(node: Node, task: Work, chunk: Chunk | None) -> None:
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[Node, Work]] = {}
+
+    @property
+    def busy(self) -> set[Node]:
+        """The nodes whose work is not over."""
+        return {node for node, _ in self._waiting.values()}
+
+    def start(self, node: Node, work: Work) -> list[Request]:
+        """Begin a node's work: its first request, if it has one."""
+        return self._advance(node, work, None)
+
+    def take(self, chunk: Chunk) -> list[Request]:
+        """Give a whole chunk to its node: the node's next request, if it has one."""
+        node, work = self._waiting.pop(chunk.request_id)
+        node.prefilled += chunk.prefilled
+        return self._advance(node, work, chunk)
+
+    def _advance(self, node: Node, work: Work, chunk: Chunk | None) -> list[Request]:
         try:
-            request = next(task) if chunk is None else task.send(chunk)
+            request = next(work) if chunk is None else work.send(chunk)
         except StopIteration:
-            return
+            return []
         assert request is not None  # chunks come whole: nothing here asks for more of the same
         named = node.named(request)
-        waiting[named.id] = (node, task)
-        asked.append(named)
-
-    for node, task in work:
-        advance(node, task, None)
-    while asked:
-        batch = tuple(asked)
-        asked.clear()
-        for name, chunk in (yield batch).items():
-            node, task = waiting.pop(name)
-            node.prefilled += chunk.prefilled
-            advance(node, task, chunk)
+        self._waiting[named.id] = (node, work)
+        return [named]

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from s1kit.engines.base import Chunk, Engine, EngineError, join_chunks
+from s1kit.engines.base import Chunk, Engine, EngineError, Request, join_chunks
+from s1kit.forcing.drive import Watch
 from s1kit.search.leaf import Tree
 from s1kit.search.tree import Growing
+
+PER_SLOT = 2.0
+"""Requests that are out per engine slot before one more search is opened: more would crowd each other's prefixes out
+of the engine's cache, fewer leave slots idle at the end of a depth."""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,16 +24,18 @@ class _Open:
     """A search with requests out."""
 
     search: Growing
-    out: set[str] = field(default_factory=set)
-    got: dict[str, Chunk] = field(default_factory=dict)
+    out: dict[str, tuple[Request, Chunk | None]] = field(default_factory=dict)
+    """By request id, with what has come of it so far."""
 
 
-def run_searches(searches: Iterable[Growing], engine: Engine, *, in_flight: int | None = None) -> Iterator[Tree]:
+def run_searches(
+    searches: Iterable[Growing], engine: Engine, *, in_flight: int | None = None, watch: Watch | None = None
+) -> Iterator[Tree]:
     """Yield the tree of every search as it is finished.
 
-    ``searches`` is read lazily: one more is opened while fewer than two requests per engine slot are out, or while
-    fewer than ``in_flight`` searches are open. Raises EngineError when the engine stops answering, and whatever a
-    search raises (RewardError); the engine is left without open requests.
+    ``searches`` is read lazily: one more is opened while fewer than ``PER_SLOT`` requests per engine slot are out, or while
+    fewer than ``in_flight`` searches are open. ``watch`` hears of every chunk. Raises EngineError when the engine stops
+    answering, and whatever a search raises (RewardError); the engine is left without open requests.
     """
     owners: dict[str, _Open] = {}
     opened: list[_Open] = []
@@ -36,19 +43,19 @@ def run_searches(searches: Iterable[Growing], engine: Engine, *, in_flight: int 
     engine_works = True
 
     def full() -> bool:
-        return len(opened) >= in_flight if in_flight else len(owners) >= 2 * engine.info.slots
+        return len(opened) >= in_flight if in_flight else len(owners) >= PER_SLOT * engine.info.slots
 
     try:
         while True:
             while not full() and (search := next(source, None)) is not None:
                 opened.append(_Open(search))
-                if (tree := _advance(opened[-1], engine, owners)) is not None:
+                if (tree := _advance(opened[-1], None, engine, owners)) is not None:
                     opened.pop()
                     yield tree
             if not opened:
                 return
-            for state in _collected(engine, owners):
-                if (tree := _advance(state, engine, owners)) is not None:
+            for state, chunk in _collected(engine, owners, watch):
+                if (tree := _advance(state, chunk, engine, owners)) is not None:
                     opened.remove(state)
                     yield tree
     except EngineError:
@@ -65,36 +72,36 @@ def run_searches(searches: Iterable[Growing], engine: Engine, *, in_flight: int 
             state.search.close()
 
 
-def _collected(engine: Engine, owners: dict[str, _Open]) -> list[_Open]:
-    """Take in what the engine has to say; the searches whose requests are all answered."""
+def _collected(engine: Engine, owners: dict[str, _Open], watch: Watch | None) -> list[tuple[_Open, Chunk]]:
+    """Take in what the engine has to say: the requests that are over, as whole chunks with the search they are of."""
     chunks = engine.collect()
     if not chunks:
         raise EngineError(f"engine {engine.info.name} has nothing to say about {len(owners)} open requests")
-    ready: list[_Open] = []
+    done: list[tuple[_Open, Chunk]] = []
     for chunk in chunks:
         state = owners.get(chunk.request_id)
         if state is None:
             continue  # the rest of a request that an earlier reader abandoned
-        before = state.got.get(chunk.request_id)
-        state.got[chunk.request_id] = chunk if before is None else join_chunks(before, chunk)
+        request, before = state.out[chunk.request_id]
+        if watch is not None:
+            watch(request, chunk)
+        whole = chunk if before is None else join_chunks(before, chunk)
+        state.out[chunk.request_id] = (request, whole)
         if chunk.finish is not None:
-            del owners[chunk.request_id]
-            state.out.remove(chunk.request_id)
-            if not state.out:
-                ready.append(state)
-    return ready
+            del owners[chunk.request_id], state.out[chunk.request_id]
+            done.append((state, whole))
+    return done
 
 
-def _advance(state: _Open, engine: Engine, owners: dict[str, _Open]) -> Tree | None:
-    """Give a search its chunks and submit what it asks for next; its tree when it is finished."""
-    got, state.got = state.got, {}
+def _advance(state: _Open, chunk: Chunk | None, engine: Engine, owners: dict[str, _Open]) -> Tree | None:
+    """Give a search a chunk (None starts it) and submit what it asks for next; its tree when it is finished."""
     try:
-        requests = state.search.send(got) if got else next(state.search)
+        requests = next(state.search) if chunk is None else state.search.send(chunk)
     except StopIteration as stop:
         tree: Tree = stop.value
         return tree
     for request in requests:
-        state.out.add(request.id)
+        state.out[request.id] = (request, None)
         owners[request.id] = state
         engine.submit(request)
     return None

@@ -98,6 +98,34 @@ def step_text(fmt: ResolvedFormat, ids: Ids) -> str:
     return re.sub(r"^\s*[0-9]{0,9} steps left$", "", text, flags=re.MULTILINE).strip()
 
 
+def split_steps(fmt: ResolvedFormat, rule: StepRule, ids: Ids) -> tuple[str, ...]:
+    """The steps of a finished thought, cut where a search by the same rule would have cut it; empty ones left out.
+
+    What stands behind the last step (a countdown's 0) is no step.
+    """
+    found: list[str] = []
+    start = depth = 0
+    while start < len(ids) and (end := rule(depth)) is not None:
+        stop, over = _end_of_step(ids, start, end)
+        found.append(step_text(fmt, ids[start:stop]))
+        if over:
+            break
+        start, depth = stop, depth + 1
+    return tuple(step for step in found if step)
+
+
+def _end_of_step(ids: Ids, start: int, end: StepEnd) -> tuple[int, bool]:
+    """Where the step that begins at ``start`` ends, its boundary included, and whether the thinking ends with it."""
+    most = min(len(ids), start + end.max_tokens)
+    for at in range(start, most):
+        if ids[at] in end.ids:
+            return at + 1, end.last
+        for seq in end.seqs:
+            if ids[max(start, at + 1 - len(seq)) : at + 1] == seq:
+                return at + 1, end.last
+    return most, False
+
+
 @lru_cache(maxsize=8)
 def _holding(tokenizer: Tokenizer, text: str) -> Ids:
     """Ids of ordinary tokens whose own text holds ``text``. Kept: a vocabulary of 150,000 takes about a second."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from s1kit.engines.base import Chunk, Request
 from s1kit.forcing.machine import Tape, overflow
 from s1kit.forcing.plan import Plan, Row
-from s1kit.policies import BudgetForcing
+from s1kit.policies import TreeSearch
 from s1kit.search.allocate import Allocate, Rebase, SearchError
 from s1kit.search.leaf import Leaf, Tree
-from s1kit.search.node import Bounds, Node, all_of
+from s1kit.search.node import Bounds, Crew, Node
 from s1kit.search.reward import Item, Scorer, Spent, checked
 from s1kit.search.samples import Cost
 from s1kit.search.steps import StepRule
@@ -25,8 +25,9 @@ from s1kit.types import Ended
 MAX_DEPTH = 50
 """The bound of s1's REBASE; the original's is 25."""
 
-Growing = Generator[tuple[Request, ...], dict[str, Chunk], Tree]
-"""Yields requests that may run side by side, is sent the whole chunk of each, returns the tree."""
+Growing = Generator[list[Request], Chunk, Tree]
+"""Yields requests that may run side by side with those that are out already, perhaps none; is sent the chunk of any,
+whole; returns the tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,15 @@ class Search:
 def tree_search(plan: Plan, row: Row, question: str, search: Search, scorer: Scorer) -> Growing:
     """The search of one question, ready for ``run_searches``. ``question`` is what the scorer is told.
 
-    ``plan`` bounds every leaf: ``max_thinking`` over all its steps, then the close and ``max_answer``.
+    ``plan`` holds a ``TreeSearch``, which bounds every leaf: ``max_thinking`` over all its steps, then the close and
+    ``max_answer``. ``search`` is how the tree grows: ``search_of(policy, format)``, unless one tries another way.
     Raises SearchError for a policy or sampling that no tree can have; RewardError comes from the scorer as it runs.
     """
     policy = plan.policy
-    if not isinstance(policy, BudgetForcing) or policy.compat or policy.extensions or policy.min_thinking:
+    if not isinstance(policy, TreeSearch):
         raise SearchError(
-            f"policy {plan.label!r} cannot bound the leaves of a tree\n"
-            "hint: use budget forcing with max_thinking alone; a step that ends thinking makes a leaf"
+            f"policy {plan.label!r} does not ask for a tree\n"
+            "hint: use tree_search, whose max_thinking and max_answer bound every leaf"
         )
     if plan.sampling.temperature == 0 and search.width > 1:
         raise SearchError("temperature 0: all children of a node would be equal\nhint: sample, e.g. temperature=1.0")
@@ -72,9 +74,7 @@ def tree_search(plan: Plan, row: Row, question: str, search: Search, scorer: Sco
 class _Growth:
     """One search under way."""
 
-    def __init__(
-        self, plan: Plan, policy: BudgetForcing, row: Row, question: str, search: Search, scorer: Scorer
-    ) -> None:
+    def __init__(self, plan: Plan, policy: TreeSearch, row: Row, question: str, search: Search, scorer: Scorer) -> None:
         self.plan, self.policy, self.row = plan, policy, row
         self.question, self.search, self.scorer = question, search, scorer
         self.left = [search.width // search.subtrees] * search.subtrees
@@ -84,31 +84,36 @@ class _Growth:
         self.reward = Spent()
 
     def grow(self) -> Growing:
-        """Depth by depth. The answers of one depth's leaves run beside the next depth's steps."""
+        """Depth by depth. A depth waits for its steps alone: answers run beside, and are scored when all are there."""
         search, bounds = self.search, self._bounds()
         root = Node((), Tape(self.plan, self.row))
         root.tape.write("think", "forced", "open", self.row.open_ids)
         if isinstance(bounds, str):
             return self._refused(root, bounds)
         widths = [(root, search.width)]
-        answering: list[Node] = []
+        crew, asked = Crew(), list[Request]()
         depth = 0
-        while widths or answering:
+        while widths:
             children = [self._child(node, i) for node, width in widths for i in range(width)]
             self.nodes += children
             end = search.steps(depth)
-            work = [(node, node.think(end, bounds)) for node in children]
-            work += [(node, node.answer(self.row.seed, self.policy.max_answer)) for node in answering]
-            yield from all_of(work)
+            asked += [request for node in children for request in crew.start(node, node.think(end, bounds))]
+            while not crew.busy.isdisjoint(children):
+                asked = crew.take((yield asked))
             depth += 1
-            self._score(children, answering)
+            self._score(children)
             for node in children:
                 if node.ended is None and depth == search.max_depth:
                     node.ended = "cutoff"
             ended = [node for node in children if node.ended is not None]
             self.leaves += ended
-            answering = [node for node in ended if node.ended != "error"]
+            for node in ended:
+                if node.ended != "error":
+                    asked += crew.start(node, node.answer(self.row.seed, self.policy.max_answer))
             widths = self._hand_out(children)
+        while crew.busy:
+            asked = crew.take((yield asked))
+        self._score_answers()
         return self._tree()
 
     def _bounds(self) -> Bounds | str:
@@ -138,14 +143,18 @@ class _Growth:
                 grown += [(node, width) for node, width in zip(still, widths, strict=True) if width > 0]
         return grown
 
-    def _score(self, children: list[Node], answered: list[Node]) -> None:
-        """Score what each node has just written. An empty step has nothing to score and keeps its parent's score."""
-        for node in answered:
-            if self.search.score_answer and node.answer_ended != "error":
+    def _score_answers(self) -> None:
+        """The leaves' answers as their last steps, all at once: no child depends on them."""
+        if self.search.score_answer:
+            answered = [node for node in self.leaves if node.answer_ended not in (None, "error")]
+            for node in answered:
                 node.steps = (*node.steps, node.answer_text().strip())
-        fresh = [*children, *(answered if self.search.score_answer else [])]
+            self._score(answered)
+
+    def _score(self, nodes: list[Node]) -> None:
+        """Score what each node has just written. An empty step has nothing to score and keeps its parent's score."""
         told: list[tuple[Node, Item]] = []
-        for node in fresh:
+        for node in nodes:
             empty = not node.steps or not node.steps[-1]
             node.steps = tuple(step for step in node.steps if step)
             if not empty and len(node.steps) > len(node.scores) and node.tape.error is None:
@@ -187,7 +196,7 @@ class _Growth:
         )
 
     def _charge(self, alive: set[tuple[int, ...]]) -> None:
-        """What a node cost is its first leaf's; a dropped branch's is that of the first leaf beside it."""
+        """What a node cost is its first leaf's; what a dropped branch did, the first leaf's beside it, as discarded."""
         if not self.leaves:
             return
         for node in self.nodes:
@@ -196,10 +205,11 @@ class _Growth:
                 path = path[:-1]
             payer = next(leaf for leaf in self.leaves if leaf.path[: len(path)] == path)
             if payer is not node:
-                own, theirs = node.tape, payer.tape
+                own, theirs, spent = node.tape, payer.tape, node.tape.paid
                 theirs.paid, own.paid = theirs.paid + own.paid, 0
                 theirs.paid_thinking, own.paid_thinking = theirs.paid_thinking + own.paid_thinking, 0
                 theirs.seconds, own.seconds = theirs.seconds + own.seconds, 0.0
+                theirs.discarded += 0 if node.path in alive else spent
 
     def _leaf(self, node: Node, number: int) -> Leaf:
         assert node.ended is not None

@@ -12,10 +12,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from s1kit.forcing.sureness import first_below
 from s1kit.policies import (
     AnyPolicy,
     Bounded,
     BudgetForcing,
+    Confident,
+    EarlyExit,
+    NoThinking,
     Policy,
     Rejection,
     SoftCutoff,
@@ -26,7 +30,14 @@ from s1kit.types import Generation, Segment
 
 _POLICY: TypeAdapter[AnyPolicy] = TypeAdapter(Policy)
 
-_ORIGIN = {"open": "forced", "prefill": "forced", "think": "model", "nudge": "forced", "cutoff": "forced", "answer": "model"}
+_ORIGIN = {
+    "open": "forced",
+    "prefill": "forced",
+    "think": "model",
+    "nudge": "forced",
+    "cutoff": "forced",
+    "answer": "model",
+}
 _PHASE = {
     "open": "think",
     "prefill": "think",
@@ -47,6 +58,8 @@ class Terms:
     think_stop_seqs: tuple[tuple[int, ...], ...] = ()
     caps: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """(question, sample) -> thinking tokens of the row that ``equal_to`` refers to."""
+    unsaid: frozenset[int] = frozenset()
+    """Ids that may not be thought (``NoWait``)."""
 
     @classmethod
     def of(cls, entry: Mapping[str, Any], caps: Mapping[str, Mapping[tuple[str, int], int]] | None = None) -> Terms:
@@ -58,7 +71,8 @@ class Terms:
         stops = frozenset(i for i in entry.get("think_stops") or () if isinstance(i, int))
         other = policy.equal_to if isinstance(policy, BudgetForcing) else None
         seqs = tuple(tuple(seq) for seq in entry.get("think_stop_seqs") or () if isinstance(seq, list) and seq)
-        return cls(policy, stops, seqs, (caps or {}).get(other, {}) if other else {})
+        unsaid = frozenset(i for i in entry.get("unsaid") or () if isinstance(i, int))
+        return cls(policy, stops, seqs, (caps or {}).get(other, {}) if other else {}, unsaid)
 
     def limit(self, row: Generation) -> int | None:
         """The most thinking tokens that this row may have."""
@@ -143,8 +157,38 @@ def _cut(row: Generation, policy: Bounded, limit: int | None) -> Iterator[str]:
     least = policy.max_thinking if isinstance(policy, SoftCutoff) else limit
     if row.ended == "cutoff" and not steps and (limit is None or least is None or used < least):
         yield f"ended is cutoff after {used} thinking tokens, max_thinking is {least}"
-    if limit is not None and used == limit and row.ended not in ("cutoff", "error"):
+    fine = ("model", "error") if isinstance(policy, NoThinking) else ("cutoff", "error", "unsure")
+    if limit is not None and used == limit and row.ended not in fine:
         yield f"the whole budget of {limit} is used, but ended is {row.ended}"
+
+
+def tries(row: Generation, terms: Terms) -> Iterator[str]:
+    """Rejection sampling gives up when its tries are used up and never before, and without an answer; every try that
+    it gave up was longer than the limit."""
+    policy = terms.policy
+    if not isinstance(policy, Rejection):
+        if row.tries != 1:
+            yield f"tries is {row.tries}, which only rejection sampling can have"
+        return
+    if not 1 <= row.tries <= policy.tries:
+        yield f"tries is {row.tries}, the policy allows {policy.tries}"
+    if row.ended == "unmet" and row.tries < policy.tries:
+        yield f"ended is unmet after {row.tries} of {policy.tries} tries"
+    if row.ended in ("unmet", "context") and (row.answer_ended or any(s.phase == "answer" for s in row.segments)):
+        yield "no try was short enough, but there is an answer"
+    least = (row.tries - 1) * (policy.max_thinking + 1)
+    if policy.on_overflow == "refuse" and row.ended != "context" and row.n_discarded < least:
+        yield f"n_discarded is {row.n_discarded}, {row.tries - 1} tries that were too long hold at least {least}"
+
+
+def steps(row: Generation, terms: Terms) -> Iterator[str]:
+    """Never more announced steps than were allowed, and no more tokens in them than were thought."""
+    policy = terms.policy
+    most = policy.max_steps if isinstance(policy, BudgetForcing) else None
+    if most is not None and (row.n_steps or 0) > most:
+        yield f"{row.n_steps} steps, max_steps is {most}"
+    if (row.n_steps is None) != (row.n_step_tokens is None) or (row.n_step_tokens or 0) > row.n_thinking:
+        yield f"n_step_tokens is {row.n_step_tokens} with {row.n_steps} steps and {row.n_thinking} thinking tokens"
 
 
 def extensions(row: Generation, terms: Terms) -> Iterator[str]:
@@ -213,14 +257,52 @@ def outcome(row: Generation, terms: Terms) -> Iterator[str]:
         yield f"ended is error, but answer_ended is {row.answer_ended}"
 
 
+def method(row: Generation, terms: Terms) -> Iterator[str]:
+    """What only one policy can say or write; a word that may not be thought is not."""
+    policy = terms.policy
+    own = {"early": EarlyExit, "unsure": Confident}.get(row.ended)
+    if own is not None and policy is not None and not isinstance(policy, own):
+        yield f"ended is {row.ended}, which policy {policy.kind} cannot be"
+    prefills = sum(s.why == "prefill" for s in row.segments)
+    if isinstance(policy, NoThinking) and row.ended != "error" and prefills != bool(policy.prefill):
+        yield f"{prefills} segments of prefill, the policy writes one"
+    if isinstance(policy, Bounded) and not isinstance(policy, NoThinking) and prefills:
+        yield "there is a prefill, which the policy does not write"
+    for i, s in enumerate(row.segments):
+        if s.why == "think" and (said := sorted(terms.unsaid.intersection(_ids(row, s)))):
+            yield f"segment {i} holds {said}, which may not be thought"
+
+
+def sureness(row: Generation, terms: Terms) -> Iterator[str]:
+    """One confidence per token that the model wrote; given up where the bar says so, and nowhere else."""
+    policy, read = terms.policy, row.confidence or ()
+    written = row.n_thinking_model + row.n_answer
+    recorded = isinstance(policy, Confident) or (isinstance(policy, BudgetForcing) and policy.logprobs > 0)
+    if (recorded or read) and len(read) != written and not row.error:
+        yield f"{len(read)} confidences for {written} tokens that the model wrote"
+    if not isinstance(policy, Confident) or row.error or len(read) != written:
+        return
+    at = first_below((), read[: row.n_thinking_model], policy.bar, policy.window)
+    if row.ended != "unsure" and at is not None:
+        yield f"ended is {row.ended}, but confidence is below {policy.bar:g} after {at} tokens"
+    if row.ended == "unsure" and at != row.n_thinking_model:
+        yield f"given up after {row.n_thinking_model} tokens, but confidence is below {policy.bar:g} after {at}"
+    if row.ended == "unsure" and row.n_answer:
+        yield f"given up, but there are {row.n_answer} answer tokens"
+
+
 ROW_RULES: Mapping[str, Rule] = {
     "segments": tiling,
     "counts": counts,
     "budgets": budget,
+    "tries": tries,
+    "steps": steps,
     "extensions": extensions,
     "closing": closing,
     "stops": stops,
     "outcome": outcome,
+    "method": method,
+    "sureness": sureness,
 }
 """Every rule that looks at one row, by the name that findings use."""
 

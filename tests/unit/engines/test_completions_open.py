@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from contract.suite import one, prompt
-from s1kit.config import EngineConfig
 from s1kit.engines.base import EngineError, Request
 from s1kit.engines.completions_open import model_folder, open_completions
 from s1kit.engines.completions_profile import PROFILES
 from s1kit.engines.open import KINDS, open_engine
 from s1kit.engines.scripted import ScriptedEngine
+from s1kit.engines.settings import EngineConfig
 from s1kit.tokenizer import Tokenizer
 from unit.engines.model_server import Model, ModelServer
 

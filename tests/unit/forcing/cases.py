@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from s1kit.engines.base import Engine, Request
 from s1kit.engines.scripted import ScriptedEngine
+from s1kit.forcing.check import PolicyError
 from s1kit.forcing.conformance import FormatIds, IdTokenizer
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
-from s1kit.forcing.check import PolicyError
 from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import Format, ResolvedFormat
 from s1kit.policies import BudgetForcing, Sampling
