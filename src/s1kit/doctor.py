@@ -11,12 +11,12 @@ from pathlib import Path
 
 from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.evaluate import Job, describe, prepare, role_of, with_text
+from s1kit.forcing.check import PolicyError
 from s1kit.forcing.conformance import load, run
 from s1kit.forcing.determinism import Compared, compare
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
 from s1kit.forcing.owed import owed
-from s1kit.forcing.check import PolicyError
 from s1kit.forcing.replay import ReplayError, replay
 from s1kit.formats import ResolvedFormat
 from s1kit.grading.grader import grade_all

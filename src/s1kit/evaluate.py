@@ -14,10 +14,12 @@ from s1kit.engines.base import Chunk, Engine, Request
 from s1kit.errors import UserError
 from s1kit.forcing.check import PolicyError
 from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, failed, machine
+from s1kit.forcing.machine import failed, machine
+from s1kit.forcing.no_wait import unspelled
 from s1kit.forcing.plan import Plan, Row, overflowing
 from s1kit.forcing.replay import replay
 from s1kit.forcing.sweep import SweepEngine
+from s1kit.forcing.tape import Machine
 from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.grading.grader import GRADERS, grade_all
 from s1kit.metrics.anytime import Probe, ProbedTrace, anytime
@@ -227,9 +229,18 @@ def describe(job: Job) -> dict[str, dict[str, Any]]:
             "think_stops": list(p.plan.format.think_stop_ids),
             "think_stop_seqs": [list(seq) for seq in p.plan.format.think_stop_seqs],
             "samples": _rows_per_question(p),
+            **_banned(p),
         }
         for p in job.points
     }
+
+
+def _banned(point: Point) -> dict[str, Any]:
+    """What NoWait may not say, in ids, and its words that this vocabulary spells in several tokens: those stay free."""
+    policy, plan = point.policy, point.plan
+    if not isinstance(policy, NoWait):
+        return {}
+    return {"unsaid": list(plan.unsaid), "unspelled": list(unspelled(policy, plan.format))}
 
 
 def _series(point: Point) -> str | None:

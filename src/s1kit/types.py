@@ -21,9 +21,9 @@ Why = Literal["open", "prefill", "think", "nudge", "close", "cutoff", "answer"]
 Ended = Literal[
     "model", "cutoff", "context", "no_room", "stuck", "error", "unmet", "early", "unsure"
 ]  # fmt: skip
-"""How thinking ended. model: by itself; cutoff: its budget ran out; context: the room did; no_room: not even a nudge fits;
-stuck: a nudge was followed by nothing; unmet: no try of rejection sampling was short enough; early: trial answers were
-settled; unsure: given up for lack of confidence."""
+"""How thinking ended. model: by itself; cutoff: its budget ran out; context: the room did; no_room: not even a nudge
+fits; stuck: a nudge was followed by nothing; unmet: no try of rejection sampling was short enough; early: trial answers
+were settled; unsure: given up for lack of confidence."""
 AnswerEnded = Literal["turn_end", "length", "reopened", "error"]
 Verdict = Literal["correct", "incorrect", "no_answer", "ungraded"]
 Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced", "other"]

@@ -17,13 +17,14 @@ class Bug(NamedTuple):
     new: str
 
 
-MACHINE, PLAN, SWEEP, FORMATS = "forcing/machine.py", "forcing/plan.py", "forcing/sweep.py", "formats.py"
+MACHINE, TAPE, PLAN = "forcing/machine.py", "forcing/tape.py", "forcing/plan.py"
+SWEEP, FORMATS = "forcing/sweep.py", "formats.py"
 
 PLANTED = (
     Bug("budget off by one", MACHINE, "        left -= len(chunk.tokens)\n", "        left -= len(chunk.tokens) - 1\n"),
     Bug("budget not decremented", MACHINE, "        left -= len(chunk.tokens)\n", ""),
     Bug("nudge not taken from the budget", MACHINE, "        left -= len(nudge)\n", ""),
-    Bug("nudge not counted as thinking", MACHINE, 'if why in ("think", "nudge"):', 'if why == "think":'),
+    Bug("nudge not counted as thinking", TAPE, 'if why in ("think", "nudge"):', 'if why == "think":'),
     Bug(
         "extensions end it, minimum unmet",
         MACHINE,
@@ -53,7 +54,7 @@ PLANTED = (
         "close cut at what the model meant", MACHINE, "tape.last_id()) + fmt.close)", "tape.last_id()) + fmt.close[1:])"
     ),
     Bug("nudge labelled as the model's", MACHINE, '"forced", "nudge", nudge)', '"model", "nudge", nudge)'),
-    Bug("no room called a cutoff", MACHINE, 'ended = "no_room"', "ended = ran_out"),
+    Bug("no room called a cutoff", MACHINE, 'ended = "no_room"', 'ended = "cutoff"'),
     Bug(
         "clamped called a cutoff",
         MACHINE,
@@ -86,12 +87,12 @@ PLANTED = (
     ),
     Bug(
         "seed depends on the policy",
-        MACHINE,
+        TAPE,
         'update={"seed": row.seed}',
         'update={"seed": row.seed + len(plan.policy_id)}',
     ),
-    Bug("sampling after a nudge ignored", MACHINE, "sampling = plan.policy.after_nudge", "sampling = plan.sampling"),
-    Bug("banned ids dropped", MACHINE, "banned_ids=(*plan.banned, *banned)", "banned_ids=banned"),
+    Bug("sampling after a nudge ignored", TAPE, "sampling = plan.policy.after_nudge", "sampling = plan.sampling"),
+    Bug("banned ids dropped", TAPE, "banned_ids=(*plan.banned, *banned)", "banned_ids=banned"),
     Bug("padding not banned", PLAN, "range(fmt.tokenizer.vocab_size, info.vocab_size)", "()"),
     Bug(
         "re-opened graded as the end of the turn",
@@ -107,8 +108,8 @@ PLANTED = (
     ),
     Bug("answer not stopped at open", MACHINE, "*fmt.think_stop_ids, *fmt.reopen_ids)))", ")))"),
     Bug("rotation stuck at the first nudge", MACHINE, "plan.nudges[used % len(plan.nudges)]", "plan.nudges[0]"),
-    Bug("an ignored budget accepted", MACHINE, "if at >= request.max_tokens:", "if False:"),
-    Bug("partial chunks lost", MACHINE, "chunk = join_chunks(chunk, (yield None))", "chunk = yield None"),
+    Bug("an ignored budget accepted", TAPE, "if at >= request.max_tokens:", "if False:"),
+    Bug("partial chunks lost", TAPE, "chunk = join_chunks(chunk, (yield None))", "chunk = yield None"),
     Bug(
         "sweep cut off by one",
         SWEEP,

@@ -68,11 +68,13 @@ def compare(
     questions = load_questions(config.benchmark, config.limit)
     warn_unanswerable(questions)
     wanted = settings(config)
+    _refuse_unknown_scorers(wanted)
     if dry_run:
         _tell_dry(wanted, questions, as_json)
         return
-    runs = {key: _ensure(config, key, own, questions) for key, own in policies(wanted).items()}
-    rows = {key: _collected(own, questions, config.grader) for key, own in runs.items()}
+    needed = policies(wanted)
+    runs = {key: _ensure(config, key, own, questions) for key, own in needed.items()}
+    rows = {key: _collected(key, own, needed[key], questions, config.grader) for key, own in runs.items()}
     scores = _Scores(questions, rows, wanted)
     people().print("comparing ...") if not as_json else None
     found = compared(config, wanted, questions, rows, scores)
@@ -83,6 +85,19 @@ def compare(
         return
     _tell(found)
     print(folder)
+
+
+def _refuse_unknown_scorers(wanted: Sequence[Setting]) -> None:
+    """A reward model that is not there is refused before anything is generated, not when its turn comes."""
+    from s1kit.compare.recipe import TreeMethod, VoteMethod
+    from s1kit.nano.shipped import resolve_model
+    from s1kit.search.scorers import layout_of
+
+    for method in dict.fromkeys(setting.method for setting in wanted):
+        scorer = method.scorer if isinstance(method, TreeMethod | VoteMethod) else None
+        if scorer in (None, "oracle", "random", "length") or getattr(method, "layout", None) is not None:
+            continue
+        layout_of(resolve_model(scorer))
 
 
 def _tell_dry(wanted: Sequence[Setting], questions: Sequence[Question], as_json: bool) -> None:
@@ -108,7 +123,7 @@ def _ensure(
     """The finished and graded runs that hold what is wanted; what is missing is generated first."""
     from s1kit.cli.prepared import forcing
     from s1kit.cli.running import NON_OUTPUT, generate, open_run
-    from s1kit.compare.folder import finished, missing, run_config, unfinished
+    from s1kit.compare.folder import Now, finished, missing, run_config, unfinished
     from s1kit.engines.fingerprint import fingerprint
     from s1kit.evaluate import grade_run
     from s1kit.formats import load_format
@@ -117,14 +132,16 @@ def _ensure(
     spec = load_format(key.format).model_dump(mode="json")
     weights = Path(resolve_model(key.model))
     identity = fingerprint(weights) if weights.is_dir() else None
-    usable = finished(run_config(config, key, wanted), identity, NON_OUTPUT)
+    now = Now(tuple(questions), identity, NON_OUTPUT)
+    usable = finished(run_config(config, key, wanted), now)
     lacking = missing(wanted, usable, spec)
     if lacking:
         say(f"{key.model}, {key.phase}: {len(lacking)} of {len(wanted)} policies to generate", style="bold")
         run = run_config(config, key, lacking)
-        begun = unfinished(run, NON_OUTPUT)
+        begun = unfinished(run, now)
         prepared = forcing(run, lambda _: lacking, questions)
         made = generate(prepared, lambda: open_run(run, prepared, questions, "compare", begun is not None, begun))
+        grade_run(made, config.grader)  # also where it has grades: failed rows have been made again since
         usable.append(made)
     for each in usable:
         if not any(name.startswith(f"{config.grader}@") for name in each.grade_files()):
@@ -132,10 +149,16 @@ def _ensure(
     return usable
 
 
-def _collected(runs: Sequence[RunDir], questions: Sequence[Question], grader: str) -> Collected:
+def _collected(
+    key: RunKey, runs: Sequence[RunDir], wanted: Sequence[Wanted], questions: Sequence[Question], grader: str
+) -> Collected:
+    """The rows that are wanted: a run may hold those of methods that the recipe has no more."""
     from s1kit.compare.rows import collect
+    from s1kit.compare.settings import identity
+    from s1kit.formats import load_format
 
-    return collect(runs, questions, grader)
+    spec = load_format(key.format).model_dump(mode="json")
+    return collect(runs, questions, grader, {identity(each, spec) for each in wanted})
 
 
 class _Scores:

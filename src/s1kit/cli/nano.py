@@ -135,3 +135,25 @@ def pretrain(
     say(f"pretraining into {out}; the log is {out / 'log.jsonl'}")
     run(config)
     print(out)
+
+
+@app.command("prm")
+def prm(
+    out: Annotated[Path, typer.Option(help="Folder for weights, tokenizer and manifest.")] = Path("nano-runs/prm"),
+    size: Annotated[int, typer.Option(min=32, help="How many solutions it learns from.")] = 5000,
+    from_model: Annotated[float, typer.Option(min=0, max=1, help="Share drawn by the shipped model itself.")] = 0.3,
+    start: Annotated[str, typer.Option(help="Weights to begin with: nano, nano-base, or a folder.")] = "nano",
+    seed: Annotated[int, typer.Option(help="Of questions, solutions and batches.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
+) -> None:
+    """Train the process reward model that tells right lines of a thought from wrong ones (layout trl)."""
+    import sys
+
+    from s1kit.cli.console import say
+    from s1kit.nano.prm import PrmConfig, train_prm
+
+    command = "s1 " + " ".join(sys.argv[1:])
+    config = PrmConfig(
+        out=out, size=size, from_model=from_model, start=start, seed=seed, threads=threads, command=command
+    )
+    print(train_prm(config, say))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from s1kit.policies import TreeSearch
 from s1kit.store.difference import outputs_only
 from s1kit.store.manifest import read_manifest
 from s1kit.store.run import RunDir
-from s1kit.types import RunManifest, sha256_hex
+from s1kit.types import Question, RunManifest, sha256_hex
 
 
 def folder_of(config: CompareConfig) -> Path:
@@ -47,27 +48,46 @@ def run_config(config: CompareConfig, key: RunKey, policies: Sequence[Wanted]) -
     )
 
 
-def finished(config: CompareRun, model: str | None, ignore: frozenset[str]) -> list[RunDir]:
-    """Finished runs whose rows can be used: same questions, settings and weights. ``model``: the weights' hash now,
-    None where there is none to compare with."""
-    base = outputs_only(config.base(), ignore)
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What rows have to be of, beside the configuration, to be used."""
+
+    questions: tuple[Question, ...]
+    """As they are now: a benchmark's file may have changed since, its reference answers too."""
+    model: str | None
+    """The weights' hash; None where there is none to compare with."""
+    ignore: frozenset[str]
+    """Settings that change no row."""
+
+    def made(self, path: Path, manifest: RunManifest) -> bool:
+        """Whether a run is of these questions and weights."""
+        if self.model is not None and manifest.inputs.get("model") != self.model:
+            return False
+        return tuple(RunDir.open(path).questions()) == self.questions
+
+
+def finished(config: CompareRun, now: Now) -> list[RunDir]:
+    """Finished runs whose rows can be used: same questions, settings and weights, and no row that failed."""
+    base = outputs_only(config.base(), now.ignore)
     usable = []
-    for path, manifest in _manifests(Path(config.out)):
-        if manifest.status != "finished" or (model is not None and manifest.inputs.get("model") != model):
-            continue
+    for path, manifest in _manifests(config):
         theirs = {name: value for name, value in manifest.config.items() if name in base}
-        if theirs == base:
+        if not _lacks_rows(manifest) and theirs == base and now.made(path, manifest):
             usable.append(RunDir.open(path))
     return usable
 
 
-def unfinished(config: CompareRun, ignore: frozenset[str]) -> Path | None:
-    """An interrupted run of exactly this configuration."""
-    mine = outputs_only(config.model_dump(mode="json"), ignore)
-    found = (
-        p for p, manifest in _manifests(Path(config.out)) if manifest.status != "finished" and manifest.config == mine
-    )
-    return next(found, None)
+def unfinished(config: CompareRun, now: Now) -> Path | None:
+    """A run of exactly this configuration that was interrupted, or in which rows failed."""
+    mine = outputs_only(config.model_dump(mode="json"), now.ignore)
+    for path, manifest in _manifests(config):
+        if _lacks_rows(manifest) and manifest.config == mine and now.made(path, manifest):
+            return path
+    return None
+
+
+def _lacks_rows(manifest: RunManifest) -> bool:
+    return manifest.status != "finished" or bool(manifest.counts.get("errors"))
 
 
 def missing(policies: Sequence[Wanted], runs: Sequence[RunDir], format_spec: Mapping[str, Any]) -> list[Wanted]:
@@ -84,8 +104,9 @@ def _rows(wanted: Wanted) -> int:
     return (wanted.samples or 1) * (policy.width if isinstance(policy, TreeSearch) else 1)
 
 
-def _manifests(root: Path) -> Iterator[tuple[Path, RunManifest]]:
-    for path in sorted(root.glob("*/manifest.json")):
+def _manifests(config: CompareRun) -> Iterator[tuple[Path, RunManifest]]:
+    """All runs of the comparison: a tree search that is called otherwise now lies in another folder."""
+    for path in sorted(Path(config.out).parent.glob("*/*/manifest.json")):
         yield path.parent, read_manifest(path.parent)
 
 

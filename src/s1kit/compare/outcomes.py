@@ -49,7 +49,7 @@ def point_of(
     used = [pair for question in questions for pair in _used(setting, rows, question.id)]
     count = len(used) or 1
     counted = [pair for pair in used if pair[0].n_steps]
-    draws = min((len(one.by_draw) for one in seen), default=0)
+    draws = 0 if any(map(math.isnan, (d for one in seen for d in one.by_draw))) else min(len(o.by_draw) for o in seen)
     return MethodPoint(
         method=setting.name,
         label=setting.label,
@@ -154,7 +154,8 @@ def _vote(
     if method.scorer is not None:
         samples = _weighed(samples, generations, scores, lambda steps: reduced(steps, method.reduction))
         if any(math.isnan(s.score) for s in samples):
-            return Seen(math.nan, (), math.nan, Cost(), f"samples without a score by {method.scorer}")
+            length = mean([s.thinking for s in samples])
+            return Seen(math.nan, (), length, Cost(), f"samples without a score by {method.scorer}")
     outcome = outcome_of(method, k, samples, generations)
     return Seen(
         outcome.accuracy,

@@ -63,6 +63,12 @@ class ForcingMethod(_Method):
     """How tokens are drawn after the first nudge."""
     frequency_penalty: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
 
+    @model_validator(mode="after")
+    def _something_is_asked_for(self) -> Self:
+        if not (self.budgets or self.natural or self.extensions):
+            raise ValueError("budget forcing without a setting: name budgets, extensions, or natural: true")
+        return self
+
 
 class TokenMethod(_Method):
     """Token-conditional control (TCC): "Think for up to N tokens."; with ``forced`` also ended there."""

@@ -7,12 +7,14 @@ run, which had the engine to itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from s1kit.metrics.points import GradedRows, join
+from s1kit.search.scorers import scorer_name
 from s1kit.store.run import RunDir
+from s1kit.store.scores import read_scores
 from s1kit.types import Generation, Grade, Question
 
 Graded = tuple[Generation, Grade]
@@ -25,7 +27,7 @@ class Rows:
     path: Path
     """Of the run that holds them."""
     pace: float
-    """Seconds per generated token of that run, wall clock; NaN where it was not measured."""
+    """Seconds per generated token of that run, wall clock without its reward models; NaN where it was not measured."""
     by_question: Mapping[str, Sequence[Graded]]
     """Question id -> rows by rising sample."""
 
@@ -55,8 +57,11 @@ class Collected:
         }
 
 
-def collect(runs: Iterable[RunDir], questions: Sequence[Question], grader: str) -> Collected:
-    """The rows of ``runs`` on ``questions``. Where two runs hold a policy, the one with more rows counts.
+def collect(
+    runs: Iterable[RunDir], questions: Sequence[Question], grader: str, only: Collection[str] | None = None
+) -> Collected:
+    """The rows of ``runs`` on ``questions``, of the policies ``only`` (None: all). Where two runs hold a policy, the
+    one with more rows counts.
 
     Raises StoreError for a run without grades of ``grader``, ValueError where a grade is missing.
     """
@@ -66,8 +71,10 @@ def collect(runs: Iterable[RunDir], questions: Sequence[Question], grader: str) 
         generations = [g for g in run.generations() if g.question_id in wanted]
         grades = [g for g in run.grades(grader) if g.question_id in wanted]
         paid = sum(g.n_paid for g in run.generations())
-        pace = run.manifest.seconds / paid if run.manifest.seconds and paid else float("nan")
+        pace = (run.manifest.seconds - _read(run)) / paid if run.manifest.seconds and paid else float("nan")
         for policy, rows in join(generations, grades).items():
+            if only is not None and policy not in only:
+                continue
             if policy in found.policies and len(rows.generations) <= sum(
                 map(len, found.policies[policy].by_question.values())
             ):
@@ -78,3 +85,11 @@ def collect(runs: Iterable[RunDir], questions: Sequence[Question], grader: str) 
             found.policies[policy] = Rows(run.path, pace, by_question)
             found.described[policy] = dict(run.manifest.policies[policy])
     return found
+
+
+def _read(run: RunDir) -> float:
+    """Seconds that reward models took while the run's trees grew: they are counted with the trees, as their own."""
+    trees = {name: p["policy"] for name, p in run.manifest.policies.items() if p["policy"]["kind"] == "tree_search"}
+    scorers = {scorer_name(policy["scorer"], policy["layout"]) for policy in trees.values()}
+    scores = [score for scorer in sorted(scorers) for score in read_scores(run.path, scorer).values()]
+    return sum(score.ms for score in scores if score.policy_id in trees) / 1000

@@ -23,8 +23,14 @@ from s1kit.compare.recipe import (
     VoteMethod,
     name_of,
 )
+from s1kit.errors import UserError
 from s1kit.evaluate import Wanted, role_of
 from s1kit.policies import Ask, AskAmount, Bounded, BudgetForcing, Forced, Rejection, Sampling, TreeSearch, policy_id
+
+
+class CompareError(UserError):
+    """A comparison that cannot be made as it is asked for."""
+
 
 CONFIDENCE_TOP = 20
 """Most likely ids that a token's confidence is taken over (DeepConf's)."""
@@ -67,8 +73,16 @@ class Setting:
 
 
 def settings(config: CompareConfig) -> list[Setting]:
-    """Every setting of every method, in the recipe's order."""
-    return [setting for method in config.methods for setting in _Maker(config, method).made()]
+    """Every setting of every method, in the recipe's order. CompareError for two that tables would call alike."""
+    found: dict[tuple[str, str], Setting] = {}
+    for setting in (setting for method in config.methods for setting in _Maker(config, method).made()):
+        if (setting.name, setting.label) in found:
+            raise CompareError(
+                f"method {setting.name!r} has the setting {setting.label!r} twice\n"
+                "hint: name it once; policies that differ in what their labels leave out need methods with other names"
+            )
+        found[setting.name, setting.label] = setting
+    return list(found.values())
 
 
 def policies(wanted: list[Setting]) -> dict[RunKey, list[Wanted]]:
@@ -88,6 +102,10 @@ def _length(wanted: Wanted) -> tuple[int, float]:
     policy = wanted.policy
     most = policy.most_thinking() if isinstance(policy, Bounded) else None
     return getattr(policy, "extensions", 0), float("inf") if most is None else most
+
+
+def _heat(method: VoteMethod) -> float:
+    return 1.0 if method.temperature is None else method.temperature
 
 
 class _Maker:
@@ -119,20 +137,22 @@ class _Maker:
         return self._plain(method)
 
     def _setting(self, policy: Forced, *, default: float = 0.0, penalty: float = 0.0, **more: Any) -> Setting:
-        sampling, samples = self._draws(default, penalty)
+        sampling, samples = self._draws(default, penalty, getattr(policy, "after_nudge", None))
         wanted = Wanted(policy, role_of(policy), sampling, more.pop("samples", samples), None)
         more.setdefault("label", policy.label())
         more.setdefault("asked", None)
         return Setting(method=self.method, run=self._run(policy, sampling), wanted=wanted, **more)
 
-    def _draws(self, default: float, penalty: float = 0.0) -> tuple[Sampling, int]:
+    def _draws(self, default: float, penalty: float, later: Sampling | None) -> tuple[Sampling, int]:
         given = self.method.temperature
         temperature = default if given is None else given
         sampling = Sampling(temperature=temperature, frequency_penalty=penalty)
-        return sampling, (self.method.seeds or self.config.seeds) if temperature > 0 else 1
+        drawn = temperature > 0 or (later is not None and later.temperature > 0)
+        return sampling, (self.method.seeds or self.config.seeds) if drawn else 1
 
     def _run(self, policy: Forced, sampling: Sampling) -> RunKey:
-        sampled = sampling.temperature > 0 or getattr(policy, "after_nudge", None) is not None
+        later = getattr(policy, "after_nudge", None)
+        sampled = sampling.temperature > 0 or (later is not None and later.temperature > 0)
         phase = name_of(self.method) if isinstance(policy, TreeSearch) else "sampled" if sampled else "greedy"
         return RunKey(self.model, self.format, phase)
 
@@ -198,7 +218,7 @@ class _Maker:
             if isinstance(other, VoteMethod)
             and other.rule in ("confidence", "online")
             and (other.model or self.config.model, other.format or self.config.format) == (self.model, self.format)
-            and (other.temperature, other.max_thinking) == (method.temperature, method.max_thinking)
+            and (_heat(other), other.max_thinking) == (_heat(method), method.max_thinking)
         ]
         return CONFIDENCE_TOP if like else 0
 

@@ -42,8 +42,8 @@ def marker(fmt: ResolvedFormat) -> int | None:
 def announcement(fmt: ResolvedFormat, tokens: Ids, at: int) -> Announcement | None:
     """The announcement whose words begin at ``at``; None where they belong to a sentence.
 
-    A whole number stands before the words, and before the number the marker, or the beginning of a line where the
-    format has no marker.
+    A whole number stands before the words, and before the number the marker or the beginning of a line: the paper's
+    models write the marker, and a format may train its countdown as plain lines.
     """
     decode = fmt.tokenizer.decode
     start = at
@@ -52,12 +52,9 @@ def announcement(fmt: ResolvedFormat, tokens: Ids, at: int) -> Announcement | No
     number, opener = decode(tokens[start:at]), marker(fmt)
     if not _digits(number) or len(number) > LONGEST_NUMBER:
         return None
-    if opener is None:
-        if start and not fmt.tokenizer.ends_line(tokens[start - 1]):
-            return None
-    elif tokens[start - 1 : start] == (opener,):
+    if start and tokens[start - 1] == opener:
         start -= 1
-    else:
+    elif start and not fmt.tokenizer.ends_line(tokens[start - 1]):
         return None
     return Announcement(start, at + len(words(fmt)), int(number))
 

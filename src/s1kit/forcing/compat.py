@@ -8,8 +8,9 @@ no nudge.
 
 from __future__ import annotations
 
-from s1kit.forcing.machine import Machine, Tape, overflow
+from s1kit.forcing.machine import overflow
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import BudgetForcing
 from s1kit.types import AnswerEnded, Ended
 

@@ -6,10 +6,11 @@ vote. ``s1kit.search.confidence.given_up`` finds the same place in a stored row.
 
 from __future__ import annotations
 
-from s1kit.forcing.machine import Machine, Tape, answer, begin
+from s1kit.forcing.machine import answer, begin
 from s1kit.forcing.pieces import Pieces
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.sureness import first_below
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import Confident
 
 

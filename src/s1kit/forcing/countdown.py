@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from s1kit.engines.base import Chunk
 from s1kit.forcing.announced import Announcement, Ids, announcement, words
-from s1kit.forcing.machine import Machine, Tape, answer, begin
+from s1kit.forcing.machine import answer, begin
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import BudgetForcing
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from s1kit.engines.base import Chunk, Engine, EngineError, Request
-from s1kit.forcing.machine import Machine
+from s1kit.forcing.tape import Machine
 from s1kit.types import Generation
 
 Watch = Callable[[Request, Chunk], None]

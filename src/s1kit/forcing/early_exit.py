@@ -11,10 +11,11 @@ import math
 from collections.abc import Generator
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Machine, Tape, answer, begin
+from s1kit.forcing.machine import answer, begin
 from s1kit.forcing.pieces import Pieces
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.spelling import spellings
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import EarlyExit
 
 LIKELY = 20

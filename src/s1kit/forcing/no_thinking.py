@@ -5,8 +5,9 @@ Knows where the sentence stands. Refuses to count it as thinking: the model wrot
 
 from __future__ import annotations
 
-from s1kit.forcing.machine import Machine, Tape, answer, begin, overflow
+from s1kit.forcing.machine import answer, begin, overflow
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import NoThinking
 
 

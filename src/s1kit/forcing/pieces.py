@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Tape
+from s1kit.forcing.tape import Tape
 
 Ids = tuple[int, ...]
 How = Literal["more", "boundary", "model", "cut", "context", "error"]

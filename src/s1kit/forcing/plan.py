@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from s1kit.forcing.check import check, check_room_for_nudge
 from s1kit.forcing.no_wait import unsaid
 from s1kit.formats import ResolvedFormat
-from s1kit.policies import Bounded, BudgetForcing, Forced, NoWait, Sampling, policy_id
+from s1kit.policies import Bounded, BudgetForcing, Forced, NoThinking, NoWait, Sampling, SoftCutoff, policy_id
 from s1kit.types import EngineInfo
 
 
@@ -81,6 +81,16 @@ class Plan:
             engine_min_tokens=info.min_tokens,
         )
 
+    @property
+    def least_room(self) -> int:
+        """Tokens that a row's context must leave between prompt and close, under ``on_overflow="refuse"``."""
+        policy = self.policy
+        if isinstance(policy, NoThinking):
+            return len(self.format.tokenizer.encode(policy.prefill))
+        if isinstance(policy, SoftCutoff):
+            return policy.max_thinking + policy.grace
+        return (policy.max_thinking or 0) if isinstance(policy, Bounded) else 0
+
     def room(self, row: Row) -> int:
         """Thinking tokens that the context leaves this row, after prompt, open, newline, close, suffix and answer.
 
@@ -100,4 +110,4 @@ def overflowing(plan: Plan, rows: list[Row]) -> list[tuple[Row, int]]:
     policy = plan.policy
     if not isinstance(policy, Bounded) or policy.on_overflow == "clamp":
         return []
-    return [(row, room) for row in rows if (room := plan.room(row)) < (policy.max_thinking or 0)]
+    return [(row, room) for row in rows if (room := plan.room(row)) < plan.least_room]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from s1kit.forcing.machine import Machine, Machine_Chunk, Tape, answer, begin
+from s1kit.forcing.machine import answer, begin
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Machine, Machine_Chunk, Tape
 from s1kit.policies import Rejection
 from s1kit.types import Ended, sha256_hex
 

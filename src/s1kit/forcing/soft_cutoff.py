@@ -6,10 +6,11 @@ budget forcing would not have cut.
 
 from __future__ import annotations
 
-from s1kit.forcing.machine import Machine, Tape, answer, begin, overflow
+from s1kit.forcing.machine import answer, begin, overflow
 from s1kit.forcing.pieces import Pieces
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.spelling import spellings
+from s1kit.forcing.tape import Machine, Tape
 from s1kit.policies import SoftCutoff
 from s1kit.types import Ended
 

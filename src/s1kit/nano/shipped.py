@@ -10,7 +10,7 @@ from pathlib import Path
 from s1kit.errors import UserError
 
 WEIGHTS = Path(__file__).parent / "weights"
-SHIPPED = {"nano": "s1", "nano-base": "base"}
+SHIPPED = {"nano": "s1", "nano-base": "base", "nano-prm": "prm", "nano-token": "token", "nano-step": "step"}
 
 
 def resolve_model(name: str) -> str:

@@ -58,19 +58,23 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Written:
-    """A trace: the thinking, what it answers, whether that is right, and how many careful passes it took."""
+    """A trace: the thinking, what it answers, whether that is right, and how many careful passes it took.
+
+    ``values`` has the value that each line of the thinking ends with: the line is right if it is the problem's own.
+    """
 
     problem: Problem
     thinking: str
     answer: str
     right: bool
     passes: int
+    values: tuple[str, ...]
 
 
 def write_trace(rng: Random, problem: Problem, teacher: Teacher) -> Written:
     """The trace of one question, each thought on its own line."""
     value = guess_value(rng, problem, teacher.guess_right(problem.level))
-    lines = [rng.choice(LOOKS).format(v=value) + "\n"]
+    lines, values = [rng.choice(LOOKS).format(v=value) + "\n"], [value]
     passes = 0
     if rng.random() >= teacher.stops(problem):
         passes = 1
@@ -84,5 +88,6 @@ def write_trace(rng: Random, problem: Problem, teacher: Teacher) -> Written:
         if rng.random() < teacher.slip:
             work, value = problem.slipped(rng, layout)
         lines.append(pass_line(rng, problem, value, work, lead))
+        values.append(value)
     answer = problem.label(value)
-    return Written(problem, "".join(lines), answer, answer == problem.answer, passes)
+    return Written(problem, "".join(lines), answer, answer == problem.answer, passes, tuple(values))

@@ -106,6 +106,8 @@ class BudgetForcing(Bounded):
             raise ValueError(f"min_thinking ({self.min_thinking}) is larger than max_thinking ({self.max_thinking})")
         if self.compat == "s1" and (self.min_thinking or self.after_nudge):
             raise ValueError('compat="s1" knows neither min_thinking nor after_nudge, as the reference harness')
+        if self.logprobs == 1:
+            raise ValueError("logprobs: 1 says nothing of how sure a model was; DeepConf takes 20")
         if self.max_steps is not None and (self.compat or self.extensions or self.min_thinking or self.logprobs):
             raise ValueError("max_steps ends thinking at a countdown's 0; it goes with max_thinking alone")
         return self

@@ -10,7 +10,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Tape, answer
+from s1kit.forcing.machine import answer
+from s1kit.forcing.tape import Tape
 from s1kit.search.steps import StepEnd, step_text
 from s1kit.types import AnswerEnded, Ended, sha256_hex
 

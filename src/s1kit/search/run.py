@@ -14,10 +14,6 @@ from s1kit.forcing.drive import Watch
 from s1kit.search.leaf import Tree
 from s1kit.search.tree import Growing
 
-PER_SLOT = 2.0
-"""Requests that are out per engine slot before one more search is opened: more would crowd each other's prefixes out
-of the engine's cache, fewer leave slots idle at the end of a depth."""
-
 
 @dataclass(slots=True, eq=False)
 class _Open:
@@ -33,7 +29,7 @@ def run_searches(
 ) -> Iterator[Tree]:
     """Yield the tree of every search as it is finished.
 
-    ``searches`` is read lazily: one more is opened while fewer than ``PER_SLOT`` requests per engine slot are out, or while
+    ``searches`` is read lazily: one more is opened while fewer than two requests per engine slot are out, or while
     fewer than ``in_flight`` searches are open. ``watch`` hears of every chunk. Raises EngineError when the engine stops
     answering, and whatever a search raises (RewardError); the engine is left without open requests.
     """
@@ -43,7 +39,7 @@ def run_searches(
     engine_works = True
 
     def full() -> bool:
-        return len(opened) >= in_flight if in_flight else len(owners) >= PER_SLOT * engine.info.slots
+        return len(opened) >= in_flight if in_flight else len(owners) >= 2 * engine.info.slots
 
     try:
         while True:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
+from s1kit.forcing.spelling import spellings
 from s1kit.formats import ResolvedFormat
 from s1kit.search.allocate import SearchError
-from s1kit.tokenizer import Tokenizer
 
 Ids = tuple[int, ...]
 
@@ -61,9 +60,7 @@ def by_text(fmt: ResolvedFormat, text: str = "\n\n", max_tokens: int = MAX_STEP_
     """
     if not text:
         raise SearchError("the text that ends a step is empty\nhint: use by_tokens for steps of a fixed size")
-    alone = fmt.tokenizer.encode(text)
-    single, several = (alone, ()) if len(alone) == 1 else ((), (alone,))
-    ids = tuple(dict.fromkeys((*single, *_holding(fmt.tokenizer, text))))
+    ids, several = spellings(fmt.tokenizer, text)
     end = _distinct(fmt, StepEnd(_positive(max_tokens), ids, several))
     return lambda depth: end
 
@@ -124,13 +121,6 @@ def _end_of_step(ids: Ids, start: int, end: StepEnd) -> tuple[int, bool]:
             if ids[max(start, at + 1 - len(seq)) : at + 1] == seq:
                 return at + 1, end.last
     return most, False
-
-
-@lru_cache(maxsize=8)
-def _holding(tokenizer: Tokenizer, text: str) -> Ids:
-    """Ids of ordinary tokens whose own text holds ``text``. Kept: a vocabulary of 150,000 takes about a second."""
-    ordinary = (i for i in range(tokenizer.vocab_size) if i not in tokenizer.added_ids)
-    return tuple(i for i in ordinary if text in tokenizer.decode([i]))
 
 
 def _positive(size: int) -> int:

@@ -11,8 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Tape, overflow
+from s1kit.forcing.machine import overflow
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Tape
 from s1kit.policies import TreeSearch
 from s1kit.search.allocate import Allocate, Rebase, SearchError
 from s1kit.search.leaf import Leaf, Tree

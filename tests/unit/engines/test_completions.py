@@ -21,9 +21,9 @@ from s1kit.engines.completions import CompletionsEngine
 from s1kit.engines.completions_open import open_completions
 from s1kit.engines.completions_server import GIVE_UP
 from s1kit.engines.scripted import ScriptedEngine
+from s1kit.forcing.check import PolicyError
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
-from s1kit.forcing.check import PolicyError
 from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import load_format
 from s1kit.policies import BudgetForcing, Policy, Sampling, Unforced

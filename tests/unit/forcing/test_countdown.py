@@ -110,13 +110,21 @@ def test_thinking_is_cut_before_the_announcement_that_is_one_too_many(name: str,
     assert got.n_steps == (len(countdowns(expected, START if fmt is STEPS else "")) or None)
 
 
+def test_a_plain_line_counts_beside_the_marker() -> None:
+    """The nano model's countdown is lines of text, in a format whose opening begins with a control token."""
+    got = think(STEPS, f"2 steps left\none\n{START}1 steps left\ntwo\n0 steps left\n", 4)
+    assert (thought(STEPS, got), got.ended, got.n_steps) == (
+        f"2 steps left\none\n{START}1 steps left\ntwo\n",
+        "cutoff",
+        2,
+    )
+
+
 def test_the_same_words_in_a_sentence_are_no_announcement() -> None:
-    text = f"there are 0 steps left to do\n0 steps left\n{START}0  steps left\nno steps left\n"
+    text = f"there are 0 steps left to do\n{START}0  steps left\nno steps left\n"
     text += f"{START}1234567890 steps left\n"
     got = think(STEPS, text, 1)
     assert (thought(STEPS, got), got.ended, got.n_steps, got.n_discarded) == (text, "model", None, 0)
-    got = think(STEPS, f"1 steps left\n2 steps left\n{steps(2, 1, 0)}", 2)
-    assert (thought(STEPS, got), got.n_steps) == (f"1 steps left\n2 steps left\n{steps(2, 1)}", 2)
     plain = "there are 0 steps left to do\n - 0 steps left\n"
     got = think(LINES, plain, 1)
     assert (thought(LINES, got), got.ended, got.n_steps) == (plain, "model", None)

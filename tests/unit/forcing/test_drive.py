@@ -9,9 +9,10 @@ import pytest
 from s1kit.engines.base import Chunk, EngineError, Request
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, machine
+from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.sweep import SweepEngine
+from s1kit.forcing.tape import Machine
 from s1kit.policies import BudgetForcing, Sampling
 from unit.forcing.cases import RESOLVED, STOPS, VOCAB
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from s1kit.engines.base import Chunk, Request
-from s1kit.forcing.machine import Machine, failed, loops, machine
+from s1kit.forcing.machine import failed, machine
 from s1kit.forcing.plan import Plan, Row, overflowing
+from s1kit.forcing.tape import Machine, loops
 from s1kit.policies import BudgetForcing, Sampling, Unforced
 from s1kit.types import EngineInfo, Generation
 from unit.forcing.cases import RESOLVED, VOCAB

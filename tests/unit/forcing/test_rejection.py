@@ -16,10 +16,11 @@ from s1kit.engines.scripted import ScriptedEngine
 from s1kit.evaluate import Job, Progress, describe, execute, grade_run, prepare
 from s1kit.forcing.check import PolicyError
 from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, machine
+from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, Row
 from s1kit.forcing.rejection import try_seed
 from s1kit.forcing.sweep import SweepEngine
+from s1kit.forcing.tape import Machine
 from s1kit.formats import BUILT_IN
 from s1kit.policies import BudgetForcing, Rejection, Sampling
 from s1kit.store.rules import ROW_RULES, Terms

@@ -7,11 +7,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, machine
 from s1kit.forcing.check import PolicyError
+from s1kit.forcing.drive import drive
+from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan
 from s1kit.forcing.sweep import SweepEngine
+from s1kit.forcing.tape import Machine
 from s1kit.types import EngineInfo, Generation
 from unit.forcing.cases import CASES, Case, cases, outputs
 

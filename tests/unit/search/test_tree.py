@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s1kit.engines.base import Chunk, Request
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.plan import Plan, Row
 from s1kit.formats import BUILT_IN
 from s1kit.nano.shipped import resolve_model
-from s1kit.policies import BudgetForcing, Sampling, Unforced
-from s1kit.search.allocate import Rebase, SearchError
+from s1kit.policies import BudgetForcing, Sampling, StepsBy, TreeSearch, Unforced
+from s1kit.search.allocate import Rebase, Rounding, SearchError
 from s1kit.search.beam import Beam
 from s1kit.search.dvts import dvts
+from s1kit.search.from_policy import at_most, search_of
 from s1kit.search.leaf import reduced
 from s1kit.search.reward import RewardError
 from s1kit.search.run import run_searches
@@ -48,7 +51,7 @@ def constant(token: int) -> ScriptedEngine:
 def share_of_liked(search: Search, scorer: Scorer, questions: int = 12) -> float:
     """How much of the leaves' thinking is the liked token."""
     over = ScriptedEngine.random(7, stops={5: 0.15, 20: 0, 28: 0, 29: 0}, vocab_size=VOCAB, context_len=200)
-    bounded = Plan.make(BudgetForcing(max_thinking=24, max_answer=1), FMT, Sampling(temperature=1.0), over.info)
+    bounded = Plan.make(TreeSearch(width=1, max_thinking=24, max_answer=1), FMT, Sampling(temperature=1.0), over.info)
     searches = [tree_search(bounded, row(n), "?", search, scorer) for n in range(questions)]
     texts = [leaf.generation.thinking_text for tree in run_searches(searches, over) for leaf in tree.leaves]
     return sum(text.count(LIKED) for text in texts) / sum(text.count("<") for text in texts)
@@ -171,18 +174,71 @@ def test_a_question_without_room_fails_as_every_sample_would() -> None:
     assert {g.ended for g in clamped.generations} <= {"context", "model"}
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [({"extensions": 1}, "max_thinking alone"), ({"min_thinking": 2}, "alone"), ({"temperature": 0.0}, "equal")],
-    ids=["extensions", "minimum", "greedy"],
-)
-def test_what_no_tree_can_have_is_refused_before_the_first_request(change: dict[str, float], said: str) -> None:
+@pytest.mark.parametrize("policy", [BudgetForcing(max_thinking=20), Unforced()], ids=["forcing", "unforced"])
+def test_a_policy_that_asks_for_no_tree_is_refused_before_the_first_request(policy: BudgetForcing | Unforced) -> None:
     over = engine()
-    with pytest.raises(SearchError, match=said):
-        tree_search(plan(over, **change), row(), "?", Search(2, STEPS), Scorer(by_chance))  # type: ignore[arg-type]
-    free = Plan.make(Unforced(), FMT, Sampling(temperature=1.0), over.info)
-    with pytest.raises(SearchError, match="cannot bound"):
-        tree_search(free, row(), "?", Search(2, STEPS), Scorer(by_chance))
+    other = Plan.make(policy, FMT, Sampling(temperature=1.0), over.info)
+    with pytest.raises(SearchError, match="does not ask for a tree"):
+        tree_search(other, row(), "?", Search(2, STEPS), Scorer(by_chance))
+    with pytest.raises(SearchError, match="equal"):
+        tree_search(plan(over, temperature=0.0), row(), "?", Search(2, STEPS), Scorer(by_chance))
+
+
+def test_a_policy_names_its_search_and_another_one_has_another_id(nano: Tokenizer) -> None:
+    fmt = BUILT_IN["s1"].resolve(nano)
+    made = {
+        "rebase": TreeSearch(width=8, temperature_b=0.5, rounding="ceil", max_depth=7),
+        "beam": TreeSearch(search="beam", width=8, expand=2),
+        "dvts": TreeSearch(search="dvts", width=8, expand=2, max_depth=3),
+        "other scorer": TreeSearch(width=8, temperature_b=0.5, rounding="ceil", max_depth=7, scorer="length"),
+    }
+    got = {name: search_of(policy, fmt) for name, policy in made.items()}
+    assert (got["rebase"].width, got["rebase"].allocate, got["rebase"].max_depth) == (8, Rebase(0.5, "ceil"), 7)
+    assert (got["beam"].allocate, got["beam"].subtrees) == (Beam(2), 1)
+    assert (got["dvts"].allocate, got["dvts"].subtrees, got["dvts"].max_depth) == (Beam(2), 4, 3)
+    info = spoken(nano, "s1", "")[0].info
+    ids = {Plan.make(policy, fmt, Sampling(temperature=1.0), info).policy_id for policy in made.values()}
+    assert len(ids) == len(made)
+
+
+def test_steps_of_a_policy_are_those_of_its_words(nano: Tokenizer) -> None:
+    fmt = BUILT_IN["s1"].resolve(nano)
+    counted = search_of(TreeSearch(steps=StepsBy(by="countdown", total=2, size=9)), BUILT_IN["s1-steps"].resolve(nano))
+    assert [end and (end.last, end.max_tokens) for end in map(counted.steps, range(3))] == [(False, 9), (True, 9), None]
+    sized = search_of(TreeSearch(steps=StepsBy(by="tokens", size=5)), fmt).steps(0)
+    assert sized is not None
+    assert (sized.max_tokens, sized.ids, sized.seqs) == (5, (), ())
+    lines = search_of(TreeSearch(steps=StepsBy(text="\n", size=30)), fmt).steps(3)
+    assert lines == by_text(fmt, "\n", 30)(3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.integers(1, 16))
+def test_the_printed_rounding_of_a_run_never_hands_out_too_much(scores: list[float], budget: int) -> None:
+    plain, held = Rebase(0.2, "round")(scores, budget), at_most(Rebase(0.2, "round"))(scores, budget)
+    assert sum(held) == min(budget, sum(plain))
+    assert all(a <= b for a, b in zip(held, plain, strict=True))
+    assert all(held[i] >= held[j] for i in range(len(scores)) for j in range(len(scores)) if scores[i] > scores[j])
+
+
+def test_the_printed_rounding_loses_at_the_worst_node() -> None:
+    greedy = at_most(lambda scores, budget: [2] * len(scores))
+    assert greedy([0.1, 0.9, 0.5], 3) == [0, 2, 1]
+    assert greedy([0.5, 0.5], 3) == [2, 1]
+
+
+@pytest.mark.parametrize("rounding", ["largest_remainder", "ceil", "round"])
+def test_ties_everywhere_continue_every_node_once(rounding: Rounding) -> None:
+    tree = grown(engine(), Search(6, by_tokens(3), Rebase(0.2, rounding), max_depth=4), Scorer(lambda step: 0.5))
+    assert [leaf.path[0] for leaf in tree.leaves] == list(range(6))
+    assert all(set(leaf.path[1:]) <= {0} for leaf in tree.leaves)
+    assert (tree.dropped, max(len(leaf.path) for leaf in tree.leaves) > 1) == (0, True)
+
+
+def test_width_one_at_depth_one_is_one_step_and_one_answer() -> None:
+    over = constant(3)
+    tree = grown(over, Search(1, STEPS, max_depth=1))
+    assert [(g.ended, g.n_thinking) for g in tree.generations] == [("cutoff", 4)]
+    assert (tree.nodes, len(over.submitted)) == (1, 2)
 
 
 def test_numbers_that_make_no_tree_are_refused() -> None:
@@ -219,7 +275,7 @@ def spoken(tokenizer: Tokenizer, form: str, text: str) -> tuple[ScriptedEngine, 
     over = ScriptedEngine.from_scripts(
         {(*prompt, *opened): (*tokenizer.encode(text), *[end] * 99)}, vocab_size=tokenizer.vocab_size
     )
-    bounded = Plan.make(BudgetForcing(max_thinking=200, max_answer=5), fmt, Sampling(temperature=1.0), over.info)
+    bounded = Plan.make(TreeSearch(width=1, max_thinking=200, max_answer=5), fmt, Sampling(temperature=1.0), over.info)
     return over, bounded, Row("q", prompt, opened)
 
 
@@ -287,7 +343,7 @@ def test_siblings_re_use_their_prefix_on_a_real_model(nano: Tokenizer) -> None:
         submit(request)
 
     over.submit = recorded  # type: ignore[method-assign]
-    bounded = Plan.make(BudgetForcing(max_thinking=48, max_answer=8), fmt, Sampling(temperature=1.0), over.info)
+    bounded = Plan.make(TreeSearch(width=1, max_thinking=48, max_answer=8), fmt, Sampling(temperature=1.0), over.info)
     search = Search(8, by_text(fmt, "\n", max_tokens=24))
     trees = []
     for _ in range(2):

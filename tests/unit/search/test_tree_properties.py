@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from s1kit.forcing.drive import drive
 from s1kit.forcing.machine import machine
+from s1kit.forcing.plan import Plan
+from s1kit.policies import BudgetForcing
 from s1kit.search.run import run_searches
 from s1kit.search.tree import Search, tree_search
 from s1kit.store.rules import ROW_RULES, Terms
@@ -16,14 +18,17 @@ from unit.search.trees import BOUNDARY, FMT, Case, Scorer, by_chance, cases, eng
 FEWER = settings(CASES, max_examples=CASES.max_examples // 2)
 
 
+def path_of(name: str) -> tuple[int, ...]:
+    """The node that a request was for."""
+    return tuple(map(int, name.split("tree ")[1].split("/")[0].split(".")))
+
+
 @FEWER
 @given(cases())
 def test_every_leaf_is_a_sound_generation(case: Case) -> None:
     over = case.engine()
     tree = case.run(over)
-    capped = any(len(leaf.path) == case.search.max_depth for leaf in tree.leaves)
-    policy = plan(over, **case.policy).policy
-    terms = Terms(None if capped else policy, frozenset(FMT.think_stop_ids))
+    terms = Terms(plan(over, **case.policy).policy, frozenset(FMT.think_stop_ids))
     assert len(tree.leaves) == case.search.width
     for number, leaf in enumerate(tree.leaves):
         got = leaf.generation
@@ -49,6 +54,11 @@ def test_every_generated_token_is_paid_once(case: Case) -> None:
     assert tree.cost.thinking + tree.cost.answer == generated
     assert sum(g.n_paid for g in tree.generations) == generated
     assert sum(g.n_paid_thinking for g in tree.generations) == tree.cost.thinking
+    paths = {leaf.path[:size] for leaf in tree.leaves for size in range(99)}
+    dropped = [r.id for r in over.submitted if path_of(r.id) not in paths]
+    assert sum(g.n_discarded for g in tree.generations) == sum(
+        len(chunks[name].tokens) + (chunks[name].stop_id in ends.ids) for name in dropped
+    )
     assert tree.nodes == len(chunks) - sum(leaf.generation.answer_ended is not None for leaf in tree.leaves)
     assert tree.cost.reward == scorer.spent.tokens == tree.reward.tokens
     assert tree.cost.seconds >= tree.reward.seconds == scorer.spent.seconds
@@ -104,9 +114,10 @@ def test_a_single_greedy_path_is_budget_forcing_token_for_token(
 ) -> None:
     over = engine(model)
     bounded = plan(over, temperature=0.0, max_thinking=most)
-    (plain,) = drive([machine(bounded, row())], over)
+    forced = BudgetForcing(max_thinking=most, max_answer=4)
+    (plain,) = drive([machine(Plan.make(forced, FMT, bounded.sampling, over.info), row())], over)
     growing = tree_search(bounded, row(), "?", Search(1, steps_of(size, *ids)), Scorer(by_chance))
     (tree,) = run_searches([growing], over)
     (got,) = tree.generations
-    left_out = {"segments", "engine_ms", "thinking_text", "answer_text"}
+    left_out = {"policy_id", "segments", "engine_ms", "thinking_text", "answer_text"}
     assert got.model_dump(exclude=left_out) == plain.model_dump(exclude=left_out)

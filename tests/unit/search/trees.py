@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from s1kit.engines.base import Chunk, Engine
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.forcing.plan import Plan, Row
-from s1kit.policies import BudgetForcing, Sampling
+from s1kit.policies import Sampling, TreeSearch
 from s1kit.search.allocate import Rebase
 from s1kit.search.beam import Beam
 from s1kit.search.leaf import Tree
@@ -72,7 +72,7 @@ def engine(model: int = 3, *, slots: int = 16, order: int = 0, context_len: int 
 
 
 def plan(over: Engine, *, temperature: float = 1.0, **policy: object) -> Plan:
-    bounded = BudgetForcing.model_validate({"max_thinking": 40, "max_answer": 4, **policy})
+    bounded = TreeSearch.model_validate({"width": 1, "max_thinking": 40, "max_answer": 4, **policy})
     return Plan.make(bounded, FMT, Sampling(temperature=temperature), over.info)
 
 

@@ -16,8 +16,9 @@ from s1kit.engines.base import Engine
 from s1kit.engines.fingerprint import fingerprint
 from s1kit.evaluate import with_text
 from s1kit.forcing.drive import drive
-from s1kit.forcing.machine import Machine, machine
+from s1kit.forcing.machine import machine
 from s1kit.forcing.plan import Plan, Row
+from s1kit.forcing.tape import Machine
 from s1kit.formats import FormatError, ResolvedFormat
 from s1kit.policies import BudgetForcing, Sampling, Unforced, row_seed
 from s1kit.tokenizer import TokenizerError
