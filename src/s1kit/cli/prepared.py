@@ -53,7 +53,7 @@ def forcing(
     from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
 
-    engine, tokenizer = opened(config.engine, config.model)
+    engine, tokenizer = opened(config.engine, config.model, trees=_grows_trees(config))
     try:
         fmt = load_format(config.format).resolve(tokenizer)
         info, findings = tried(engine, fmt)
@@ -89,13 +89,24 @@ def _carry_out(job: Job, engine: Engine, run: RunDir, progress: Progress) -> Non
         execute_searches(job, engine, run, progress, scorers)
 
 
-def opened(config: EngineConfig, model: str) -> tuple[Engine, Tokenizer]:
-    """The engine that a config names, and its model's tokenizer; says that it loads, which may take a while."""
+def _grows_trees(config: EvalConfig | SweepConfig | CompareRun) -> bool:
+    from s1kit.policies import TreeSearch
+
+    given = getattr(config, "policies", ())
+    return any(isinstance(getattr(each, "policy", each), TreeSearch) for each in given)
+
+
+def opened(config: EngineConfig, model: str, *, trees: bool = False) -> tuple[Engine, Tokenizer]:
+    """The engine that a config names, and its model's tokenizer; says that it loads, which may take a while.
+
+    ``trees``: room in the cache for as many finished steps as there are slots, which wait for the rest of their depth.
+    """
     from s1kit.engines.open import open_engine
     from s1kit.nano.shipped import resolve_model
 
     say(f"loading {model} ..." if config.url is None else f"asking {config.url} ...", style="dim")
     options = config.model_dump(exclude={"kind"})
+    options["spare"] = config.slots if trees else None
     options["served"] = config.served or model  # as it was typed: nano's folder is no name that a server knows
     if config.tokenizer is not None:
         options["tokenizer"] = resolve_model(config.tokenizer)

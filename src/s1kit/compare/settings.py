@@ -25,7 +25,18 @@ from s1kit.compare.recipe import (
 )
 from s1kit.errors import UserError
 from s1kit.evaluate import Wanted, role_of
-from s1kit.policies import Ask, AskAmount, Bounded, BudgetForcing, Forced, Rejection, Sampling, TreeSearch, policy_id
+from s1kit.policies import (
+    Ask,
+    AskAmount,
+    Bounded,
+    BudgetForcing,
+    Forced,
+    Rejection,
+    Sampling,
+    SoftCutoff,
+    TreeSearch,
+    policy_id,
+)
 
 
 class CompareError(UserError):
@@ -242,6 +253,8 @@ class _Maker:
         found = []
         for policy in method.policies:
             several = isinstance(policy, Rejection)
-            most = policy.max_thinking if isinstance(policy, Bounded) else None
-            found.append(self._setting(policy, default=1.0 if several else 0.0, asked=most, maximum=most))
+            asked = policy.max_thinking if isinstance(policy, Bounded) else None
+            # a grace is part of the maximum; the token by which a try was too long is in no row that counts
+            most = policy.most_thinking() if isinstance(policy, SoftCutoff) else asked
+            found.append(self._setting(policy, default=1.0 if several else 0.0, asked=asked, maximum=most))
         return found

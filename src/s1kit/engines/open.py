@@ -16,6 +16,7 @@ def open_engine(
     model: str,
     *,
     slots: int = 64,
+    spare: int | None = None,
     dtype: str = "float32",
     device: str = "cpu",
     context_len: int | None = None,
@@ -37,6 +38,7 @@ def open_engine(
 ) -> tuple[Engine, Tokenizer]:
     """The engine and the tokenizer of its model. Raises EngineError or TokenizerError, with what to do.
 
+    ``spare``: finished rows that engine ``hf`` keeps in its cache (None: a quarter of ``slots``).
     From ``tensor_parallel`` to ``eager`` of engine ``vllm`` (``vllm_load.Options``); the others after that of engine
     ``completions`` (``completions_open.open_completions``), which has neither dtype nor device: those are the server's.
     """
@@ -50,7 +52,13 @@ def open_engine(
                 f"engine hf needs torch and transformers ({error})\nhint: pip install 's1kit[hf]'"
             ) from error
         engine = HFEngine(
-            model, slots=slots, dtype=dtype, device=device, context_len=context_len, prefix_caching=prefix_caching
+            model,
+            slots=slots,
+            spare=spare,
+            dtype=dtype,
+            device=device,
+            context_len=context_len,
+            prefix_caching=prefix_caching,
         )
         return engine, engine.tokenizer
     if kind == "vllm":

@@ -6,7 +6,7 @@ Refuses to change anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from s1kit.store.errors import StoreError
@@ -70,6 +70,31 @@ def samples(manifest: RunManifest, policy_id: str) -> int:
     return value if isinstance(value, int) else 1
 
 
+def unit_of(manifest: RunManifest, key: Key) -> Key:
+    """The first row of those that stand and fall with this one: the first leaf of its tree, else the row itself.
+
+    It is written last, so that where it is, all of them are.
+    """
+    policy = manifest.policies.get(key[1], {}).get("policy")
+    width = policy.get("width") if isinstance(policy, dict) and policy.get("kind") == "tree_search" else 1
+    return (*key[:2], key[2] - key[2] % width) if isinstance(width, int) and width > 1 else key
+
+
+def may_lack(manifest: RunManifest, key: Key) -> bool:
+    """Whether a complete run may be without this row: REBASE's printed rounding leaves out leaves, never the first."""
+    policy = manifest.policies.get(key[1], {}).get("policy")
+    rounds = isinstance(policy, dict) and (policy.get("search"), policy.get("rounding")) == ("rebase", "round")
+    return rounds and unit_of(manifest, key) != key
+
+
 def expected_rows(manifest: RunManifest, n_questions: int) -> int:
-    """How many rows the run has when it is complete: questions x policies x samples."""
+    """How many rows the run has when it is complete, at most: questions x policies x samples."""
     return n_questions * sum(samples(manifest, policy) for policy in manifest.policies)
+
+
+def is_whole(manifest: RunManifest, n_questions: int, done: Collection[Key]) -> bool:
+    """Whether nothing is left to be made. ``done`` holds no part of a tree that is not whole."""
+    firsts = {key for key in done if unit_of(manifest, key) == key}
+    numbers = ((policy, i) for policy in manifest.policies for i in range(samples(manifest, policy)))
+    wanted = n_questions * sum(unit_of(manifest, ("", policy, i))[2] == i for policy, i in numbers)
+    return len(firsts) >= wanted

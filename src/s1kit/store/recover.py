@@ -22,11 +22,11 @@ from s1kit.store.layout import (
     METRICS,
     QUESTIONS,
     Key,
-    expected_rows,
-    failed,
+    is_whole,
     read_generations,
     read_outcomes,
     record_file,
+    unit_of,
 )
 from s1kit.store.manifest import MANIFEST, read_manifest
 from s1kit.store.rows import GRADES as GRADES_SCHEMA
@@ -90,7 +90,8 @@ def recover(run: Path, manifest: RunManifest) -> Recovered:
 
     An unfinished last line is cut off. Rows on which the engine failed are left out: the journal is rewritten without
     them (temp file, rename), so their keys are free again and none is ever there twice; their grades go with them, and
-    so does ``metrics.json``, which described them. A finished run without failed or missing rows is left as it is.
+    so does ``metrics.json``, which described them. The leaves of a tree go together: where one failed, or a crash tore
+    them apart, none is kept. A finished run without failed or missing rows is left as it is.
     """
     result = Recovered()
     file = record_file(run)
@@ -103,26 +104,37 @@ def recover(run: Path, manifest: RunManifest) -> Recovered:
                 f"`{file}` holds row {'/'.join(map(str, key))} twice", "delete one of the two, or start a new run"
             )
         (redo if is_failed else result.done).add(key)
-    whole = len(result.done) >= expected_rows(manifest, count_rows(run / QUESTIONS))
-    if manifest.status == "finished" and file.name == GENERATIONS and whole and not redo:
+    torn_apart = _broken_trees(manifest, result.done, redo)
+    result.done -= torn_apart
+    whole = is_whole(manifest, count_rows(run / QUESTIONS), result.done)
+    if manifest.status == "finished" and file.name == GENERATIONS and whole and not redo | torn_apart:
         result.complete = True
         result.notes.append(f"already finished: {len(result.done)} rows, nothing to do")
         return result
-    if redo or file.name == GENERATIONS:
-        _rewrite_journal(run)
+    if redo or torn_apart or file.name == GENERATIONS:
+        _rewrite_journal(run, result.done)
     if (run / GENERATIONS).exists():  # made from an older state of the journal; finish makes it again
         remove(run / GENERATIONS)
         result.touched.add(GENERATIONS)
     if redo:
         result.notes.append(f"{len(redo)} rows on which the engine failed are made again")
-    _forget_derived(run, redo, result)
+    if torn_apart:
+        result.notes.append(f"{len(torn_apart)} leaves of trees that are not whole are made again")
+    _forget_derived(run, redo | torn_apart, result)
     result.notes.append(f"{len(result.done)} rows are there already")
     return result
 
 
-def _rewrite_journal(run: Path) -> None:
+def _broken_trees(manifest: RunManifest, done: set[Key], redo: set[Key]) -> set[Key]:
+    """Rows that did not fail, of trees that lack their first leaf or in which another leaf failed."""
+    lost = {unit_of(manifest, key) for key in redo}
+    units = {key: unit_of(manifest, key) for key in done}
+    return {key for key, unit in units.items() if unit in lost or unit not in done}
+
+
+def _rewrite_journal(run: Path, done: set[Key]) -> None:
     with replacing(run / JOURNAL) as temp, temp.open("wb") as out:
-        out.writelines(encode(row) for row in read_generations(run) if not failed(row))
+        out.writelines(encode(row) for row in read_generations(run) if row.key in done)
 
 
 def _forget_derived(run: Path, redo: set[Key], result: Recovered) -> None:

@@ -188,12 +188,15 @@ def _row(row: Generation, terms: Terms, decode: Decode | None) -> Iterator[tuple
 
 
 def _complete(run: RunDir, report: Findings, keys: set[layout.Key], known: set[str]) -> None:
-    """Questions x policies x samples, each once. While a run is unfinished missing rows are only worth a warning."""
+    """Questions x policies x samples, each once, but for leaves that a tree need not have.
+
+    While a run is unfinished missing rows are only worth a warning.
+    """
     report.ran("keys", f"{len(keys)} rows, each once, of known questions and policies, none missing")
     level: Level = "error" if run.manifest.status == "finished" else "warning"
     for policy in run.manifest.policies:
         wanted = {(question, policy, i) for question in known for i in range(layout.samples(run.manifest, policy))}
-        missing = sorted(wanted - keys)
+        missing = sorted(key for key in wanted - keys if not layout.may_lack(run.manifest, key))
         extra = sorted(key for key in keys - wanted if key[1] == policy and key[0] in known)
         if missing:
             first = "/".join(map(str, missing[0]))

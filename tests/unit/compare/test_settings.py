@@ -145,7 +145,7 @@ TABLE: list[tuple[dict[str, Any], list[tuple[Any, ...]]]] = [
         [
             ("no thinking", 0, NoThinking(), GREEDY, 1, None, 0, None),
             ("NoWait", None, NoWait(words=("wait",)), GREEDY, 1, None, None, None),
-            ("soft max 32 + 8", 32, SoftCutoff(max_thinking=32, grace=8), GREEDY, 1, None, 32, None),
+            ("soft max 32 + 8", 32, SoftCutoff(max_thinking=32, grace=8), GREEDY, 1, None, 40, None),
             ("rejection, max 16", 16, Rejection(max_thinking=16), HOT, 5, None, 16, None),
         ],
     ),
