@@ -63,6 +63,35 @@ def test_models_are_asked_for_tokens_and_for_steps(s1: Run) -> None:
 
 
 def test_an_unknown_cell_is_told_what_there_is(s1: Run) -> None:
-    said = s1("reproduce", "nano", "--only", "table3", check=2).stderr
-    assert "no part or cell 'table3'" in said
-    assert "table2" in said
+    said = s1("reproduce", "nano", "--only", "table5", check=2).stderr
+    assert "no part or cell 'table5'" in said
+    for part in ("main", "table2", "table3", "figure7"):
+        assert part in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_comparisons_are_run_gone_on_with_and_judged(s1: Run, tmp_path: Path) -> None:
+    call = ("reproduce", "nano", "--out", "rep", "--set=compared=2", "--only")
+    assert "3 cells, 0 done, 1 to do" in s1(*call, "table13", "--cells", "1").stderr
+    folder = tmp_path / "rep" / "compare" / "table13-nano-hard"
+    [made] = (folder / "runs").glob("*/*/manifest.json")
+    manifest = json.loads(made.read_text())
+    made.write_text(json.dumps({**manifest, "status": "running", "finished": None}))
+    (folder / "recipe.yaml").unlink()
+    assert "1 cells, 0 done, 1 to do" in s1(*call, "table13-nano-hard").stderr
+    assert list((folder / "runs").glob("*/*/manifest.json")) == [made], "the run went on"
+    done = s1(*call, "table13", "--json")
+    assert "3 cells, 1 done, 2 to do" in done.stderr
+    content = json.loads(done.stdout)
+    assert [(one["benchmark"], one["questions"]) for one in content["table13"]] == [
+        ("nano_hard", 2),
+        ("nano_mixed", 2),
+        ("nano_choice", 2),
+    ]
+    assert all(claim["verdict"] == "cannot be told" for one in content["table13"] for claim in one["claims"])
+    [run] = content["cells"]["table13-nano-hard"]["runs"].values()
+    assert run["model"] == manifest["inputs"]["model"]
+    again = s1(*call, "table13")
+    assert "0 to do" in again.stderr
+    assert (tmp_path / "rep" / "table13.md").read_text() in again.stdout

@@ -14,6 +14,7 @@ from s1kit.cli import options as o
 
 if TYPE_CHECKING:
     from s1kit.reproduce.cells import Cell, Model, Scale
+    from s1kit.reproduce.paper import Versus
 
 app = typer.Typer(no_args_is_help=True, help="The paper in miniature, from pool to report; every cell resumes.")
 
@@ -24,14 +25,15 @@ def nano(
         "nano-runs/reproduce"
     ),
     everything: Annotated[bool, typer.Option("--all", help="Every table, not only the main run: hours.")] = False,
-    only: Annotated[str | None, typer.Option(help="main, table2, table7, variants, or the name of a cell.")] = None,
+    only: Annotated[str | None, typer.Option(help="main, a table, a figure, variants, or the name of a cell.")] = None,
     cells: Annotated[int | None, typer.Option(min=1, help="At most so many cells that are not done yet.")] = None,
     sets: o.Sets = None,
     as_json: o.Json = False,
 ) -> None:
-    """Curate, train, sweep, measure, report: one selection with one seed, or with --all every table.
+    """Curate, train, sweep, measure, report: one selection with one seed, or with --all every table and figure.
 
-    Tables are written after every cell: main.md, table2.md, table7.md, variants.md, and results.json with all of it.
+    What is known is written after every cell: main.md, table2.md and so on, and results.json with all of it. Tables 3,
+    4, 11 to 13 and Figures 4b, 6, 7 stand beside the paper's numbers, with a verdict on each of its claims.
     """
     import json
 
@@ -39,16 +41,17 @@ def nano(
     from s1kit.config import load
     from s1kit.reproduce.cells import Scale
     from s1kit.reproduce.cells import cells as all_cells
-    from s1kit.reproduce.results import RESULTS, run_of, write_results
+    from s1kit.reproduce.paper import comparisons
+    from s1kit.reproduce.results import RESULTS, is_done, write_results
 
     scale, _ = load(Scale, None, None, tuple(sets or ()))
-    planned = list(all_cells(scale))
-    known = list(dict.fromkeys([*(c.part for c in planned), *(c.name for c in planned)]))
-    if only is not None and only not in known:
-        fail(f"no part or cell {only!r}\nhint: {', '.join(known[:8])}, ...")
+    planned: list[Cell | Versus] = [*all_cells(scale), *comparisons()]
+    parts = list(dict.fromkeys(c.part for c in planned))
+    if only is not None and only not in (*parts, *(c.name for c in planned)):
+        fail(f"no part or cell {only!r}\nhint: {', '.join(parts)}, or a cell: {planned[0].name}, ...")
     chosen = only or (None if everything else "main")
     wanted = [c for c in planned if chosen is None or chosen in (c.part, c.name)]
-    missing = [cell for cell in wanted if run_of(cell, out) is None]
+    missing = [cell for cell in wanted if not is_done(cell, scale, out)]
     todo = missing[:cells]
     say(f"{len(wanted)} cells, {len(wanted) - len(missing)} done, {len(todo)} to do")
     for number, cell in enumerate(todo, start=1):
@@ -61,17 +64,24 @@ def nano(
         print_json(json.loads((out / RESULTS).read_text()))
         return
     for part, text in shown.items():
-        data_console().print(f"{part}\n{text}", markup=False)
+        data_console().print(f"{part}\n{text}", markup=False, soft_wrap=True)
     print(out)
 
 
-def _make(cell: Cell, scale: Scale, out: Path) -> None:
-    """Train the cell's model unless that is done, measure it, and write its page."""
+def _make(cell: Cell | Versus, scale: Scale, out: Path) -> None:
+    """Train the cell's model unless that is done, measure it, and write its page; or compare."""
+    from s1kit.reproduce.beside import mark_done, recipe_of, unmark
     from s1kit.reproduce.cells import measuring
+    from s1kit.reproduce.paper import Versus
     from s1kit.reproduce.results import run_of
     from s1kit.store.manifest import read_manifest
 
     out.mkdir(parents=True, exist_ok=True)
+    if isinstance(cell, Versus):  # compare goes on by itself with whatever its folder has
+        unmark(cell, out)
+        _call("compare", recipe_of(cell, scale, out), out / "recipes" / f"{cell.recipe}.yaml")
+        mark_done(cell, scale, out)
+        return
     if cell.model is not None and not (out / "models" / cell.model.name / "manifest.json").exists():
         _train(cell.model, scale, out)
     if run_of(cell, out) is None:  # another cell may have measured the same

@@ -150,7 +150,9 @@ def _vote(
 ) -> Seen:
     """Votes over the stored samples: expected over subsets, and each disjoint group of k as a draw."""
     generations, grades = [g for g, _ in used], [grade for _, grade in used]
-    samples = [replace(s, cost=replace(s.cost, seconds=0.0)) for s in gather(question, generations, grades, pool=pool)]
+    samples = [_without_clock(s) for s in gather(question, generations, grades, pool=pool)]
+    if method.unforced is not None:
+        samples = [_all_thought(s) for s in samples]
     if method.scorer is not None:
         samples = _weighed(samples, generations, scores, lambda steps: reduced(steps, method.reduction))
         if any(math.isnan(s.score) for s in samples):
@@ -164,6 +166,16 @@ def _vote(
         _priced(outcome.cost, pace),
         outcome.note,
     )
+
+
+def _without_clock(sample: Sample) -> Sample:
+    return replace(sample, cost=replace(sample.cost, seconds=0.0))
+
+
+def _all_thought(sample: Sample) -> Sample:
+    """A sample whose model marks no thinking (a base model): what it wrote is its thought, the answer within it."""
+    cost = sample.cost
+    return sample if cost.thinking else replace(sample, cost=replace(cost, thinking=cost.answer, answer=0.0))
 
 
 def _weighed(

@@ -110,6 +110,9 @@ class VoteMethod(_Method):
     k: Annotated[tuple[Positive, ...], Field(min_length=1)]
     samples: Positive | None = None
     """Samples stored per question; None: the largest k."""
+    unforced: Positive | None = None
+    """Let the model write as it does on its own, at most so many tokens: for a base model, which marks no thinking
+    (format plain). None: its thinking is bounded and closed."""
     scorer: str | None = None
     """Reward model of weighted and best_of_n: ``oracle``, ``random``, ``length``, a shipped name or a folder."""
     layout: str | None = None
@@ -132,6 +135,8 @@ class VoteMethod(_Method):
     def _enough_of_everything(self) -> Self:
         if (self.rule in ("weighted", "best_of_n")) != (self.scorer is not None):
             raise ValueError(f"rule {self.rule} " + ("needs a scorer" if self.scorer is None else "reads no scorer"))
+        if self.unforced is not None and (self.max_thinking is not None or self.rule in ("confidence", "online")):
+            raise ValueError("unforced samples have no max_thinking, and no confidence is recorded of them")
         return self
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from s1kit.conditions import Unit
+from s1kit.engines.settings import Positive
 from s1kit.types import Record
 
 Part = Literal["main", "table2", "table7", "variants"]
@@ -44,6 +45,8 @@ class Scale(Record):
     """Tokens at which Table 7's other column cuts its rows."""
     traces: int = 1000
     """Rows of the token- and step-conditional models, which are trained on the nano teacher's traces."""
+    compared: Positive | None = None
+    """At most so many questions of each comparison; None: as many as its recipe says."""
 
 
 class Model(Record):

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from s1kit.metrics.summary import Metrics
+from s1kit.reproduce.beside import beside, compared, facts, text
 from s1kit.reproduce.cells import Cell, Scale
+from s1kit.reproduce.paper import Versus
 from s1kit.reproduce.tables import BASELINE, markdown, scores, table
 from s1kit.reproduce.variants import variants, variants_markdown
 from s1kit.store.files import write_atomic
@@ -30,9 +32,17 @@ def run_of(cell: Cell, out: Path) -> RunDir | None:
     return None
 
 
-def write_results(scale: Scale, wanted: Sequence[Cell], out: Path) -> dict[str, str]:
+def is_done(cell: Cell | Versus, scale: Scale, out: Path) -> bool:
+    """Whether there is nothing left to run for it."""
+    return (compared(cell, scale, out) if isinstance(cell, Versus) else run_of(cell, out)) is not None
+
+
+def write_results(scale: Scale, wanted: Sequence[Cell | Versus], out: Path) -> dict[str, str]:
     """Write ``results.json`` and ``<part>.md`` for every part with a cell that is done; part -> Markdown."""
-    done = {cell: run for cell in wanted if (run := run_of(cell, out)) is not None}
+    done = {cell: run for cell in wanted if isinstance(cell, Cell) and (run := run_of(cell, out)) is not None}
+    versus = {
+        cell: found for cell in wanted if isinstance(cell, Versus) and (found := compared(cell, scale, out)) is not None
+    }
     texts: dict[str, str] = {}
     rows: dict[str, Any] = {}
     for part in BASELINE:
@@ -45,16 +55,23 @@ def write_results(scale: Scale, wanted: Sequence[Cell], out: Path) -> dict[str, 
         texts["variants"], rows["variants"] = variants_markdown(lines), [line.model_dump(mode="json") for line in lines]
     if main := next((run for cell, run in done.items() if cell.part == "main"), None):
         texts["main"], rows["main"] = _main(main)
+    for one, found in versus.items():
+        ours = beside(one, found)
+        texts[one.part] = f"{texts[one.part]}\n{text(ours)}" if one.part in texts else text(ours)
+        rows.setdefault(one.part, []).append(ours.model_dump(mode="json"))
     content = {
         "scale": scale.model_dump(mode="json"),
-        "cells": {cell.name: _cell(cell, run, out) for cell, run in done.items()},
-        "missing": [cell.name for cell in wanted if cell not in done],
+        "cells": {
+            **{cell.name: _cell(cell, run, out) for cell, run in done.items()},
+            **{one.name: facts(one, scale, found, out) for one, found in versus.items()},
+        },
+        "missing": [cell.name for cell in wanted if cell not in done and cell not in versus],
         "made": environment(),
         **rows,
     }
     write_atomic(out / RESULTS, json.dumps(content, indent=1) + "\n")
-    for part, text in texts.items():
-        write_atomic(out / f"{part}.md", text)
+    for part, written in texts.items():
+        write_atomic(out / f"{part}.md", written)
     return texts
 
 

@@ -86,7 +86,9 @@ def test_fewer_samples_are_read_from_those_that_are_there_and_more_are_generated
     assert all(ours[g.key] == g.token_ids for g in few.generations())
 
 
-def test_a_method_that_wants_fewer_samples_of_what_another_stores_shares_them(compared: Compare, tmp_path: Path) -> None:
+def test_a_method_that_wants_fewer_samples_of_what_another_stores_shares_them(
+    compared: Compare, tmp_path: Path
+) -> None:
     hot = {"method": "budget_forcing", "natural": True, "max_thinking": 40, "temperature": 1.0, "seeds": 2}
     compared(hot, {**HOT, "k": [4]})
     (run,) = runs_of(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from s1kit.compare.point import MethodPoint
@@ -79,7 +81,7 @@ CASES: list[tuple[str, Rule, list[MethodPoint], list[MethodPoint], list[MethodPo
         more("accuracy", ("A", 0), ("B", 0)),
         method("A", [(16, 0.6)]) + method("B", [(16, 0.4)]),
         method("A", [(16, 0.4)]) + method("B", [(16, 0.6)]),
-        method("A", [(16, 0.55)]) + method("B", [(16, 0.5)]),
+        method("A", [(16, 0.584)]) + method("B", [(16, 0.5)]),  # 5 wins: the interval is above 0, p = 0.06
     ),
     (
         "more-thinking",
@@ -126,9 +128,16 @@ CASES: list[tuple[str, Rule, list[MethodPoint], list[MethodPoint], list[MethodPo
     (
         "falls",
         falls("A", "tries"),
-        counted("A", [(8, 9, 1), (16, 3, 1), (32, 1, 1)]),
-        counted("A", [(8, 1, 1), (16, 3, 1), (32, 9, 1)]),
-        counted("A", [(8, 9, 1), (16, 1, 1), (32, 1, 1)]),
+        counted("A", [(8, 9, 1), (16, 3, 1), (32, 3, 1)]),
+        counted("A", [(8, 1, 1), (16, 1, 1), (32, 9, 1)]),
+        counted("A", [(8, 9, 1), (16, 1, 1), (32, 2, 1)]),
+    ),
+    (
+        "falls-nowhere",
+        falls("A", "tries"),
+        counted("A", [(8, 3, 1), (16, 2, 1)]),
+        counted("A", [(8, 2, 1), (16, 3, 1)]),
+        counted("A", [(8, 2, 1), (16, 2, 1)]),
     ),
     (
         "falls-in-order-of-what-was-asked",
@@ -162,6 +171,18 @@ def test_pairs_are_read_whichever_side_the_comparison_put_first() -> None:
     points = method("B", [(16, 0.5), (64, 0.4)]) + method("A", [(16, 0.5), (64, 0.9)])
     assert better_at_cost("A", "B")(comparison(points)).verdict == "holds"
     assert best_of("A")(comparison(points)).verdict == "holds"
+
+
+def test_tokens_of_a_reward_model_count_or_do_not() -> None:
+    """Twice as good at equal cost, and 1,000 tokens more that a reward model read: dearer than the other can be."""
+    tree = [
+        point.model_copy(update={"cost": tuple(replace(cost, reward=1000.0) for cost in point.cost)})
+        for point in method("A", [(16, 0.8), (64, 0.9)])
+    ]
+    found = comparison(tree + method("B", [(16, 0.3), (64, 0.4)]))
+    assert better_at_cost("A", "B", reward=False)(found).verdict == "holds"
+    assert better_at_cost("A", "B")(found).verdict == "cannot be told"
+    assert better_at_cost("A", "C", reward=False)(found).verdict == "cannot be told"
 
 
 def test_a_slope_says_on_how_many_questions_it_rests() -> None:
