@@ -140,7 +140,11 @@ def _ensure(
         run = run_config(config, key, lacking)
         begun = unfinished(run, now)
         prepared = forcing(run, lambda _: lacking, questions)
-        made = generate(prepared, lambda: open_run(run, prepared, questions, "compare", begun is not None, begun))
+        made = generate(
+            prepared,
+            lambda: open_run(run, prepared, questions, "compare", begun is not None, begun),
+            "run the same command to go on",
+        )
         grade_run(made, config.grader)  # also where it has grades: failed rows have been made again since
         usable.append(made)
     for each in usable:

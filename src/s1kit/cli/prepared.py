@@ -6,7 +6,7 @@ function that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from s1kit.engines.settings import EngineConfig
     from s1kit.evaluate import Job, Point, Progress
     from s1kit.formats import ResolvedFormat
+    from s1kit.search.reward import Scorer
     from s1kit.store.run import RunDir
     from s1kit.tokenizer import Tokenizer
     from s1kit.types import EngineInfo, Question
@@ -50,8 +51,10 @@ def forcing(
     """An engine that continues tokens, tried out first: a policy that needs what it does not honour is refused."""
     from s1kit.engines.fingerprint import fingerprint
     from s1kit.evaluate import describe, prepare
+    from s1kit.evaluate_search import searches
     from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
+    from s1kit.search.scorers import Opening, open_scorers
 
     engine, tokenizer = opened(config.engine, config.model, trees=_grows_trees(config))
     try:
@@ -59,6 +62,7 @@ def forcing(
         info, findings = tried(engine, fmt)
         policies = points(fmt.spec.model_dump(mode="json"))
         job = prepare(questions, policies, fmt, info, samples=config.samples, seed=config.seed, system=config.system)
+        scorers = open_scorers(searches(job), Opening(questions, resolve_model))
     except BaseException:
         engine.close()
         raise
@@ -71,19 +75,16 @@ def forcing(
         findings=findings,
         size=job.size,
         facts=_extent(job),
-        generate=lambda run, progress: _carry_out(job, engine, run, progress),
+        generate=lambda run, progress: _carry_out(job, engine, run, progress, scorers),
         close=engine.close,
     )
 
 
-def _carry_out(job: Job, engine: Engine, run: RunDir, progress: Progress) -> None:
-    """Every thought of a job, then its trees, whose reward models are opened first."""
+def _carry_out(job: Job, engine: Engine, run: RunDir, progress: Progress, scorers: Mapping[str, Scorer]) -> None:
+    """Every thought of a job, then its trees."""
     from s1kit.evaluate import execute
-    from s1kit.evaluate_search import execute_searches, searches
-    from s1kit.nano.shipped import resolve_model
-    from s1kit.search.scorers import Opening, open_scorers
+    from s1kit.evaluate_search import execute_searches
 
-    scorers = open_scorers(searches(job), Opening(job.questions, resolve_model))
     execute(job, engine, run, progress)
     if scorers:
         execute_searches(job, engine, run, progress, scorers)

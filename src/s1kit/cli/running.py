@@ -75,8 +75,14 @@ def warn_unanswerable(questions: Sequence[Question]) -> None:
         )
 
 
-def generate(prepared: Prepared, open_run: Callable[[], RunDir]) -> RunDir:
-    """Generate what the run does not have yet, finish it, and close the engine. Ctrl-C leaves it resumable."""
+AGAIN = "run the same command with --resume to go on"
+
+
+def generate(prepared: Prepared, open_run: Callable[[], RunDir], again: str = AGAIN) -> RunDir:
+    """Generate what the run does not have yet, finish it, and close the engine.
+
+    Ctrl-C leaves it resumable; ``again`` says how to go on then.
+    """
     from s1kit.evaluate import Progress
 
     try:
@@ -90,7 +96,7 @@ def generate(prepared: Prepared, open_run: Callable[[], RunDir]) -> RunDir:
             except KeyboardInterrupt:
                 run.interrupt()
                 say(f"interrupted; {len(run.done)} of {prepared.size} rows are safe", style="yellow")
-                hint("run the same command with --resume to go on")
+                hint(again)
                 raise SystemExit(INTERRUPTED) from None
             run.finish()
     finally:

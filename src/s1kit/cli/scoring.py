@@ -28,7 +28,7 @@ def score_samples(
     from s1kit.tokenizer import Tokenizer
 
     assert method.scorer is not None
-    name = scorer_name(method.scorer, method.layout)
+    name = scorer_name(method.scorer, method.layout, method.steps)
     known = read_scores(run.path, name)
     lacking = sum(g.policy_id == policy and g.key not in known and g.error is None for g in run.generations())
     if not lacking:

@@ -60,7 +60,10 @@ def vote(
         for policy, count in several.items():
             asked = k or [1 << i for i in range(count.bit_length())]
             if beyond := [each for each in asked if each > count]:
-                raise ConfigError(f"k = {beyond[0]} is more than the {count} samples per question that {run} has")
+                raise ConfigError(
+                    f"k = {beyond[0]} is more than the {count} samples per question that {run} has\n"
+                    f"hint: s1 eval --samples {beyond[0]} makes so many"
+                )
             method = validate(VoteMethod, {**content, "k": asked}, "the command line")
             points += _points(method, policy, count, held, opened, many=len(several) > 1)
     if as_json:
@@ -91,7 +94,7 @@ def _points(method: Any, policy: str, count: int, held: Collected, run: RunDir, 
     known: Any = {}
     if method.scorer is not None:
         score_samples(run, policy, method, str(config["model"]), str(config["format"]), held.questions)
-        known = read_scores(run.path, scorer_name(method.scorer, method.layout))
+        known = read_scores(run.path, scorer_name(method.scorer, method.layout, method.steps))
     wanted = Wanted(
         TypeAdapter[Forced](Forced).validate_python(entry["policy"]), "other", Sampling(**entry["sampling"]), count
     )

@@ -94,7 +94,15 @@ class ClassMethod(_Method):
     method: Literal["class_conditional"]
 
 
-class RejectionMethod(_Method):
+class _Sampled(_Method):
+    @model_validator(mode="after")
+    def _draws_differ(self) -> Self:
+        if self.temperature == 0:
+            raise ValueError("draws several times, and at temperature 0 all draws are one; leave it out for 1")
+        return self
+
+
+class RejectionMethod(_Sampled):
     """Rejection sampling (RS): draw until the thought is within the limit."""
 
     method: Literal["rejection"]
@@ -102,7 +110,7 @@ class RejectionMethod(_Method):
     tries: Positive = 16
 
 
-class VoteMethod(_Method):
+class VoteMethod(_Sampled):
     """k samples of one policy, then one answer: any k from the same stored samples."""
 
     method: Literal["vote"]
@@ -134,13 +142,14 @@ class VoteMethod(_Method):
     @model_validator(mode="after")
     def _enough_of_everything(self) -> Self:
         if (self.rule in ("weighted", "best_of_n")) != (self.scorer is not None):
-            raise ValueError(f"rule {self.rule} " + ("needs a scorer" if self.scorer is None else "reads no scorer"))
+            weighs = "needs a scorer: oracle, random, length, nano-prm, or a reward model's folder"
+            raise ValueError(f"rule {self.rule} {weighs if self.scorer is None else 'reads no scorer'}")
         if self.unforced is not None and (self.max_thinking is not None or self.rule in ("confidence", "online")):
             raise ValueError("unforced samples have no max_thinking, and no confidence is recorded of them")
         return self
 
 
-class TreeMethod(_Method):
+class TreeMethod(_Sampled):
     """REBASE, beam search or DVTS under a process reward model."""
 
     method: Literal["tree_search"]
@@ -196,11 +205,13 @@ class CompareConfig(Record):
     grader: Literal["default", "s1_compat"] = "default"
     baseline: str | None = None
     """The method that the others are compared with; None: every two."""
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
+    methods: tuple[Method, ...]
     out: str = "runs"
 
     @model_validator(mode="after")
     def _methods_can_be_told_apart(self) -> Self:
+        if not self.methods:
+            raise ValueError("methods is empty: name at least one, e.g. {method: budget_forcing, budgets: [512]}")
         names = [name_of(method) for method in self.methods]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two methods are called {twice[0]!r}; give one of them a name of its own")

@@ -104,7 +104,8 @@ def scorer_of(setting: Setting) -> str | None:
     method = setting.method
     if not isinstance(method, TreeMethod | VoteMethod) or method.scorer is None:
         return None
-    return scorer_name(method.scorer, method.layout)
+    steps = method.steps if isinstance(method, VoteMethod) else None
+    return scorer_name(method.scorer, method.layout, steps)
 
 
 def _ledger(rows: Collected) -> tuple[LedgerEntry, ...]:

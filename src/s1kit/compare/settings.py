@@ -35,6 +35,7 @@ from s1kit.policies import (
     Sampling,
     SoftCutoff,
     TreeSearch,
+    Unforced,
     policy_id,
 )
 
@@ -217,7 +218,11 @@ class _Maker:
         return self._setting(policy, default=1.0, label=f"at most {limit}", asked=limit, maximum=limit)
 
     def _vote(self, method: VoteMethod, k: int) -> Setting:
-        policy = BudgetForcing(**self.bounds, max_thinking=method.max_thinking, logprobs=self._logprobs(method))
+        policy: Forced = (
+            Unforced(max_tokens=method.unforced)
+            if method.unforced is not None
+            else BudgetForcing(**self.bounds, max_thinking=method.max_thinking, logprobs=self._logprobs(method))
+        )
         stored = method.samples or max(method.k)
         return self._setting(policy, default=1.0, label=f"k = {k}", asked=k, k=k, samples=stored)
 
@@ -252,6 +257,8 @@ class _Maker:
     def _plain(self, method: PoliciesMethod) -> list[Setting]:
         found = []
         for policy in method.policies:
+            if isinstance(policy, Bounded) and "max_answer" not in policy.model_fields_set:
+                policy = policy.model_copy(update={"max_answer": self.config.max_answer})
             several = isinstance(policy, Rejection)
             asked = policy.max_thinking if isinstance(policy, Bounded) else None
             # a grace is part of the maximum; the token by which a try was too long is in no row that counts

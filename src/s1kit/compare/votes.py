@@ -63,7 +63,9 @@ def _by_confidence(
 ) -> tuple[Method, list[Sample]]:
     sure = [np.asarray(row.confidence or (), dtype=np.float64) for row in rows]
     if any(len(one) == 0 for one in sure):
-        return lambda some: undefined("samples without stored confidences"), list(samples)
+        return lambda some: undefined(
+            "samples without stored confidences; logprobs: 20 in their policy records them"
+        ), list(samples)
     known = scored(samples, [lowest_confidence(one, method.window) for one in sure])
     if method.rule == "confidence":
         return lambda some: confidence_vote(some, method.keep), known

@@ -130,6 +130,8 @@ def bounds(policy: Mapping[str, Any]) -> tuple[int | None, int | None]:
     minimum, maximum, ask = policy.get("min_thinking"), policy.get("max_thinking"), policy.get("ask") or {}
     if maximum is None and ask.get("unit") == "tokens":
         maximum = ask["limit"]
+    if maximum is not None and policy.get("kind") == "soft_cutoff":
+        maximum += policy["grace"]
     return (int(minimum) if minimum else None, None if maximum is None else int(maximum))
 
 

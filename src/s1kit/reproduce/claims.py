@@ -53,6 +53,7 @@ def _wait(other: str, paper: str) -> Claim:
     return Claim(f'2x "Wait" is more accurate than {against}', paper, more("accuracy", ("Wait", 0), (other, 0)))
 
 
+_BASE = "majority of the base"
 _SHORT, _LONG, _NONE = ("CCC", "short"), ("CCC", "long"), ("none", 0)
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "table3": (
@@ -103,9 +104,11 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("Asking for a long thought does not help", "AIME24: 36.7 against 50.0", more("accuracy", _NONE, _LONG)),
     ),
     "figure4b": (
-        Claim("Majority voting scales", "rises from 2 to 64 samples", scales("majority")),
-        Claim("Thinking longer beats majority voting at equal tokens", "drawn", better_at_cost("BF", "majority")),
-        Claim("Thinking longer reaches more than majority voting", "drawn", best_of("BF", ["majority"])),
+        Claim("Majority voting of the base scales", "rises from 2 to 64 samples", scales(_BASE)),
+        Claim("Thinking longer beats majority voting of the base at equal tokens", "drawn",
+              better_at_cost("BF", _BASE)),
+        Claim("Thinking longer reaches more than majority voting of the base", "drawn", best_of("BF", [_BASE])),
+        Claim("... and than majority voting of the fine-tuned model", "not drawn", best_of("BF", ["majority"])),
     ),
     "figure6": (
         Claim("Accuracy falls as the limit of rejection sampling rises", "drawn", inverse(scales("RS"))),

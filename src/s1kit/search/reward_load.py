@@ -76,7 +76,7 @@ def _body(folder: Path, head: HeadName, dtype: Any) -> Any:
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForTokenClassification
 
     kind = {"two_tokens": AutoModelForCausalLM, "token_classes": AutoModelForTokenClassification}.get(head, AutoModel)
-    reports = logging.getLogger("transformers.modeling_utils")
+    reports = logging.getLogger("transformers")
     level = reports.level
     try:
         reports.setLevel(logging.ERROR)  # it would list the head, which is read here, as unexpected

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from s1kit.policies import TreeSearch
+from s1kit.policies import StepsBy, TreeSearch
 from s1kit.search.reward import RewardError, Scorer
 from s1kit.search.reward_controls import LengthReward, OracleReward, RandomReward
 from s1kit.search.reward_model import LayoutName, RewardModel
-from s1kit.types import Question
+from s1kit.types import Question, canonical_json, sha256_hex
 
 Resolve = Callable[[str], str]
 """A model's name to its folder or hub id."""
@@ -35,9 +35,13 @@ class Opening:
     """Of the random control."""
 
 
-def scorer_name(name: str, layout: str | None = None) -> str:
-    """What a scorer is called in a run's files: two layouts of one model are two scorers."""
-    return name if layout is None else f"{name}@{layout}"
+def scorer_name(name: str, layout: str | None = None, steps: StepsBy | None = None) -> str:
+    """What a scorer is called in a run's files: two layouts of one model are two scorers, and so are two ways to split
+    stored thoughts for it. A tree's steps are its policy's, so a tree names none."""
+    called = name if layout is None else f"{name}@{layout}"
+    if steps is None or steps == StepsBy():
+        return called
+    return f"{called}/{sha256_hex(canonical_json(steps.model_dump(mode='json')))[:6]}"
 
 
 def open_scorer(name: str, opening: Opening, layout: str | None = None) -> Scorer:

@@ -143,10 +143,10 @@ TABLE: list[tuple[dict[str, Any], list[tuple[Any, ...]]]] = [
             ],
         },
         [
-            ("no thinking", 0, NoThinking(), GREEDY, 1, None, 0, None),
-            ("NoWait", None, NoWait(words=("wait",)), GREEDY, 1, None, None, None),
-            ("soft max 32 + 8", 32, SoftCutoff(max_thinking=32, grace=8), GREEDY, 1, None, 40, None),
-            ("rejection, max 16", 16, Rejection(max_thinking=16), HOT, 5, None, 16, None),
+            ("no thinking", 0, NoThinking(max_answer=50), GREEDY, 1, None, 0, None),
+            ("NoWait", None, NoWait(words=("wait",), max_answer=50), GREEDY, 1, None, None, None),
+            ("soft max 32 + 8", 32, SoftCutoff(max_thinking=32, grace=8, max_answer=50), GREEDY, 1, None, 40, None),
+            ("rejection, max 16", 16, Rejection(max_thinking=16, max_answer=50), HOT, 5, None, 16, None),
         ],
     ),
 ]
