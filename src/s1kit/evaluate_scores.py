@@ -7,12 +7,17 @@ the scores.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
+from pathlib import Path
 
+from s1kit.engines.fingerprint import fingerprint
 from s1kit.formats import ResolvedFormat
+from s1kit.nano.shipped import resolve_model
 from s1kit.policies import StepsBy
 from s1kit.search.from_policy import steps_of
 from s1kit.search.reward import Item, Scorer
+from s1kit.search.scorers import scorer_name
 from s1kit.search.steps import split_steps
 from s1kit.store.layout import failed
 from s1kit.store.rules import split_tokens
@@ -25,6 +30,18 @@ Split = Callable[[Generation], tuple[str, ...]]
 
 BATCH = 32
 """Rows that are scored, and stored, together."""
+
+
+def stored_name(name: str, layout: str | None, steps: StepsBy) -> str:
+    """What the scores of stored samples are called: by scorer, layout, steps, and the weights as they are now."""
+    return scorer_name(name, layout, steps, weights_of(name))
+
+
+@lru_cache(maxsize=32)
+def weights_of(name: str) -> str | None:
+    """The hash of a reward model's weights; None for a control, and for what is no folder here."""
+    folder = Path(resolve_model(name))
+    return fingerprint(folder) if folder.is_dir() else None
 
 
 def splitter(steps: StepsBy, fmt: ResolvedFormat) -> Split:
@@ -61,7 +78,8 @@ def score_rows(
         spent = scorer.spent - before
         sizes = [len(text) + sum(map(len, steps)) for text, steps in items]
         tokens, ms = shares(spent.tokens, sizes), shares(round(spent.seconds * 1e6), sizes)
-        for row, scores, read, micros in zip(batch, found, tokens, ms, strict=True):
+        windows = [spent.windowed, *[0] * (len(batch) - 1)]
+        for row, scores, read, micros, long in zip(batch, found, tokens, ms, windows, strict=True):
             yield Score(
                 question_id=row.question_id,
                 policy_id=row.policy_id,
@@ -70,6 +88,7 @@ def score_rows(
                 steps=tuple(scores),
                 tokens=read,
                 ms=micros / 1000,
+                windowed=long,
             )
 
 

@@ -116,4 +116,5 @@ def _scores(tree: Tree, scorer: str) -> Iterator[Score]:
             steps=leaf.scores,
             tokens=0 if number else tree.reward.tokens,
             ms=0.0 if number else round(tree.reward.seconds * 1000, 3),
+            windowed=0 if number else tree.reward.windowed,
         )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from s1kit.engines.base import Chunk, Request
 from s1kit.engines.scripted import ScriptedEngine
 from s1kit.evaluate import Job, Progress, Wanted, describe, execute, prepare
-from s1kit.evaluate_scores import BATCH, score_rows, score_run, shares, splitter
+from s1kit.evaluate_scores import BATCH, score_rows, score_run, shares, splitter, stored_name, weights_of
 from s1kit.evaluate_search import execute_searches, searches
 from s1kit.formats import load_format
 from s1kit.nano.shipped import resolve_model
@@ -401,3 +401,18 @@ def test_a_token_classifier_says_itself_how_it_is_asked_and_reads_by_its_own_tok
         grow(job, engine, run, found)
         assert {len(s.steps) > 0 for s in read_scores(run.path, "my-prm").values()} == {True}
         assert sum(score.tokens for score in read_scores(run.path, "my-prm").values()) == found["my-prm"].spent.tokens
+
+
+def test_scores_of_other_weights_other_steps_or_another_layout_have_another_name(tmp_path: Path) -> None:
+    """A reward model that is trained again under its old name is another one."""
+    folder = tmp_path / "prm"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"one")
+    names = [stored_name(str(folder), None, StepsBy()), stored_name(str(folder), "trl", StepsBy())]
+    names.append(stored_name(str(folder), None, StepsBy(text="\n")))
+    (folder / "model.safetensors").write_bytes(b"two")
+    weights_of.cache_clear()
+    names.append(stored_name(str(folder), None, StepsBy()))
+    assert len(set(names)) == 4
+    assert stored_name("oracle", None, StepsBy()) == "oracle"

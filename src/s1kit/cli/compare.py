@@ -46,8 +46,9 @@ def compare(
 ) -> None:
     """Run every method of a recipe on the same questions and compare them at equal tokens and equal seconds.
 
-    Rows that the comparison's folder has already are never generated again: run it a second time to go on after an
-    interruption, or with a method more. Prints the tables, and the folder that holds them with the pictures.
+    Rows of a finished run in the comparison's folder are not generated again: a method more costs only its own rows,
+    and the same recipe goes on after an interruption. More samples of a policy are drawn anew. Prints the tables, and
+    the folder that holds them with the pictures.
     """
     from s1kit.benchmarks.registry import load as load_questions
     from s1kit.cli.running import explain as show_settings

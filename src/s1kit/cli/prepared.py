@@ -70,7 +70,7 @@ def forcing(
     identity = fingerprint(folder) if folder.is_dir() else info.revision or info.model
     return Prepared(
         engine=info,
-        inputs={"tokenizer": fmt.tokenizer.hash, "model": identity},
+        inputs={"tokenizer": fmt.tokenizer.hash, "model": identity, **_weights(job)},
         policies=describe(job),
         findings=findings,
         size=job.size,
@@ -78,6 +78,15 @@ def forcing(
         generate=lambda run, progress: _carry_out(job, engine, run, progress, scorers),
         close=engine.close,
     )
+
+
+def _weights(job: Job) -> dict[str, str]:
+    """The weights of the reward models that a job's trees read."""
+    from s1kit.evaluate_scores import weights_of
+    from s1kit.evaluate_search import searches
+
+    found = {policy.scorer: weights_of(policy.scorer) for policy in searches(job)}
+    return {f"scorer:{name}": weights for name, weights in found.items() if weights is not None}
 
 
 def _carry_out(job: Job, engine: Engine, run: RunDir, progress: Progress, scorers: Mapping[str, Scorer]) -> None:

@@ -20,15 +20,15 @@ def score_samples(
     """Score the rows of one policy that the method's scorer has not seen yet; each batch is stored as it comes."""
     from s1kit.cli.console import progress_bar
     from s1kit.evaluate import Progress
-    from s1kit.evaluate_scores import score_run, splitter
+    from s1kit.evaluate_scores import score_run, splitter, stored_name
     from s1kit.formats import load_format
     from s1kit.nano.shipped import resolve_model
-    from s1kit.search.scorers import Opening, open_scorer, scorer_name
+    from s1kit.search.scorers import Opening, open_scorer
     from s1kit.store.scores import read_scores
     from s1kit.tokenizer import Tokenizer
 
     assert method.scorer is not None
-    name = scorer_name(method.scorer, method.layout, method.steps)
+    name = stored_name(method.scorer, method.layout, method.steps)
     known = read_scores(run.path, name)
     lacking = sum(g.policy_id == policy and g.key not in known and g.error is None for g in run.generations())
     if not lacking:

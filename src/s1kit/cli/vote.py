@@ -49,9 +49,11 @@ def vote(
     opened = RunDir.open(run)
     held = collect([opened], list(opened.questions()), grader)
     stored = {name: min(map(len, rows.by_question.values())) for name, rows in held.policies.items()}
-    several = {name: count for name, count in stored.items() if count > 1}
+    trees = {name for name, entry in opened.manifest.policies.items() if entry["policy"]["kind"] == "tree_search"}
+    several = {name: count for name, count in stored.items() if count > 1 and name not in trees}
     if not several:
-        raise ConfigError(f"{run} has one sample per question\nhint: s1 eval --samples 16 --temperature 1 makes more")
+        what = "leaves of trees, which s1 compare aggregates" if trees else "one sample per question"
+        raise ConfigError(f"{run} has {what}\nhint: s1 eval --samples 16 --temperature 1 makes samples to vote over")
     points: list[MethodPoint] = []
     for name in rule or ["majority"]:
         weighs = name in ("weighted", "best_of_n")
@@ -84,9 +86,9 @@ def _points(method: Any, policy: str, count: int, held: Collected, run: RunDir, 
     from s1kit.compare.recipe import name_of
     from s1kit.compare.settings import RunKey, Setting
     from s1kit.evaluate import Wanted
+    from s1kit.evaluate_scores import stored_name
     from s1kit.grading.pool import MathVerifyPool
     from s1kit.policies import Forced, Sampling
-    from s1kit.search.scorers import scorer_name
     from s1kit.store.scores import read_scores
 
     entry = run.manifest.policies[policy]
@@ -94,7 +96,7 @@ def _points(method: Any, policy: str, count: int, held: Collected, run: RunDir, 
     known: Any = {}
     if method.scorer is not None:
         score_samples(run, policy, method, str(config["model"]), str(config["format"]), held.questions)
-        known = read_scores(run.path, scorer_name(method.scorer, method.layout, method.steps))
+        known = read_scores(run.path, stored_name(method.scorer, method.layout, method.steps))
     wanted = Wanted(
         TypeAdapter[Forced](Forced).validate_python(entry["policy"]), "other", Sampling(**entry["sampling"]), count
     )

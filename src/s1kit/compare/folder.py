@@ -15,6 +15,7 @@ from typing import Any
 from s1kit.compare.recipe import CompareConfig, CompareRun, PolicyWanted
 from s1kit.compare.settings import RunKey, identity
 from s1kit.evaluate import Wanted
+from s1kit.evaluate_scores import weights_of
 from s1kit.policies import TreeSearch
 from s1kit.store.difference import outputs_only
 from s1kit.store.manifest import read_manifest
@@ -60,8 +61,11 @@ class Now:
     """Settings that change no row."""
 
     def made(self, path: Path, manifest: RunManifest) -> bool:
-        """Whether a run is of these questions and weights."""
+        """Whether a run is of these questions and weights, those of its reward models included."""
         if self.model is not None and manifest.inputs.get("model") != self.model:
+            return False
+        read = {name.partition(":")[2]: made for name, made in manifest.inputs.items() if name.startswith("scorer:")}
+        if any(weights_of(name) != made for name, made in read.items()):
             return False
         return tuple(RunDir.open(path).questions()) == self.questions
 

@@ -23,8 +23,8 @@ from s1kit.metrics.intervals import (
     Array,
     Interval,
     PairedComparison,
-    mcnemar_exact,
     minimum_detectable_difference,
+    paired_p,
     percentile_interval,
     resampled_means,
 )
@@ -167,15 +167,17 @@ def _carry_out(tests: Sequence[_Test], axis: Axis, seed: int, resamples: int) ->
         return []
     columns = np.stack([100 * test.differences for test in tests], axis=1)
     draws = resampled_means(columns, resamples=resamples, seed=seed)
+    chance = paired_p(columns, seed=seed)
     results = [
-        _compared(test, percentile_interval(draws[:, place]), ALPHA / len(tests)) for place, test in enumerate(tests)
+        _compared(test, percentile_interval(draws[:, place]), float(chance[place]), ALPHA / len(tests))
+        for place, test in enumerate(tests)
     ]
     adjusted = holm([result.p for result in results])
     return [_judged(test, found, p, axis) for test, found, p in zip(tests, results, adjusted, strict=True)]
 
 
-def _compared(test: _Test, interval: Interval, alpha: float) -> PairedComparison:
-    """What ``metrics.intervals.compare`` says of two arrays, with an interval made elsewhere and mdd at ``alpha``."""
+def _compared(test: _Test, interval: Interval, p: float, alpha: float) -> PairedComparison:
+    """What ``metrics.intervals.compare`` says of two arrays, interval and p made elsewhere and mdd at ``alpha``."""
     found = test.differences
     n, wins, losses = len(found), int((found > 0).sum()), int((found < 0).sum())
     return PairedComparison(
@@ -184,7 +186,7 @@ def _compared(test: _Test, interval: Interval, alpha: float) -> PairedComparison
         interval=interval,
         wins=wins,
         losses=losses,
-        p=mcnemar_exact(wins, losses),
+        p=p,
         mdd=_detectable(found, alpha),
         caution=f"{n} questions: the bootstrap interval is too narrow at this n" if n < SMALL_N else None,
     )
@@ -205,8 +207,7 @@ def _detectable(found: Array, alpha: float) -> float | None:
 
 def _judged(test: _Test, comparison: PairedComparison, p_holm: float, axis: Axis) -> MatchedTest:
     low, high = comparison.interval.low, comparison.interval.high
-    more = comparison.wins - comparison.losses
-    shown = p_holm < ALPHA and ((low > 0 and more > 0) or (high < 0 and more < 0))
+    shown = p_holm < ALPHA and (low > 0 or high < 0)
     result = MatchedTest(
         place=test.place,
         baseline=_side(*test.baseline),

@@ -115,10 +115,15 @@ def _single(setting: Setting, used: Sequence[Graded], pace: float) -> Seen:
     return Seen(
         accuracy=math.nan if missing else mean(verdicts),
         by_draw=tuple(verdicts),
-        thinking=mean([g.n_thinking for g, _ in used]),
+        thinking=mean([g.n_thinking for g in _kept([g for g, _ in used])]),
         cost=total_cost(costs).scaled(1 / len(costs)),
         note=note,
     )
+
+
+def _kept(rows: Sequence[Generation]) -> Sequence[Generation]:
+    """The rows that have a thought of their own: the last try of a limit that none met is none, where another was."""
+    return [row for row in rows if row.ended != "unmet"] or rows
 
 
 def spent(row: Generation, probes: bool = False) -> Cost:
@@ -150,7 +155,8 @@ def _vote(
 ) -> Seen:
     """Votes over the stored samples: expected over subsets, and each disjoint group of k as a draw."""
     generations, grades = [g for g, _ in used], [grade for _, grade in used]
-    samples = [_without_clock(s) for s in gather(question, generations, grades, pool=pool)]
+    found = zip(gather(question, generations, grades, pool=pool), generations, strict=True)
+    samples = [replace(sample, cost=spent(row)) for sample, row in found]  # rejected tries and trial answers included
     if method.unforced is not None:
         samples = [_all_thought(s) for s in samples]
     if method.scorer is not None:
@@ -166,10 +172,6 @@ def _vote(
         _priced(outcome.cost, pace),
         outcome.note,
     )
-
-
-def _without_clock(sample: Sample) -> Sample:
-    return replace(sample, cost=replace(sample.cost, seconds=0.0))
 
 
 def _all_thought(sample: Sample) -> Sample:

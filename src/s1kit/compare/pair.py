@@ -28,7 +28,7 @@ class MatchedTest(Record):
     """Two methods compared at one place. ``comparison`` is other - baseline, in percentage points.
 
     Mixtures and means over draws make accuracies fractions. A win is then a question with a higher expected accuracy,
-    however little higher, and McNemar's test becomes the sign test over questions.
+    and p is of the mean difference under random signs (`metrics.intervals.paired_p`); without fractions it is McNemar.
     """
 
     place: Place
@@ -39,7 +39,7 @@ class MatchedTest(Record):
     p_holm: float
     """Adjusted over all tests of the comparison."""
     shown: bool
-    """p_holm < 0.05, and the interval of the difference lies on the side that the signs say."""
+    """p_holm < 0.05, and the interval of the difference leaves out 0."""
     verdict: str
     """In words."""
 

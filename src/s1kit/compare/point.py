@@ -110,9 +110,9 @@ class MethodPoint(Record):
     def paced(self) -> tuple[float, ...]:
         """[questions], thinking tokens that scaling is taken over.
 
-        All thinking that was generated: equal to ``thinking`` for one train of thought, k trains together for a
-        method that samples k. A rejected try is waste and no thinking of the answer, so rejection counts the kept one
-        (the paper's Figure 6).
+        All thinking that was generated: ``thinking`` for one train of thought (and what it threw away), k trains
+        together for a method that samples k. A rejected try is waste and no thinking of the answer, so rejection
+        counts the kept one (the paper's Figure 6).
         """
         if self.tries is not None:
             return self.thinking

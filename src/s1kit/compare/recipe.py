@@ -117,7 +117,7 @@ class VoteMethod(_Sampled):
     rule: Rule = "majority"
     k: Annotated[tuple[Positive, ...], Field(min_length=1)]
     samples: Positive | None = None
-    """Samples stored per question; None: the largest k."""
+    """Samples stored per question; None: as many as ``seeds`` votes of the largest k need."""
     unforced: Positive | None = None
     """Let the model write as it does on its own, at most so many tokens: for a base model, which marks no thinking
     (format plain). None: its thinking is bounded and closed."""

@@ -18,6 +18,7 @@ from s1kit.compare.recipe import CompareConfig, TreeMethod, VoteMethod
 from s1kit.compare.rows import Collected
 from s1kit.compare.settings import RunKey, Setting, identity
 from s1kit.compare.table import MethodRow, PointRow, method_rows, point_rows
+from s1kit.evaluate_scores import stored_name
 from s1kit.formats import load_format
 from s1kit.grading.pool import MathVerifyPool
 from s1kit.metrics.ledger import LedgerEntry, extension_ledger
@@ -82,7 +83,7 @@ def compared(
         ledger=tuple(entry for own in rows.values() for entry in _ledger(own)),
         shared=_shared(wanted, points, rows),
         runs=tuple(sorted({str(own.path.relative_to(folder)) for r in rows.values() for own in r.policies.values()})),
-        notes=_notes(points),
+        notes=(*_notes(points), *_windowed(wanted, scores)),
     )
 
 
@@ -104,8 +105,9 @@ def scorer_of(setting: Setting) -> str | None:
     method = setting.method
     if not isinstance(method, TreeMethod | VoteMethod) or method.scorer is None:
         return None
-    steps = method.steps if isinstance(method, VoteMethod) else None
-    return scorer_name(method.scorer, method.layout, steps)
+    if isinstance(method, VoteMethod):
+        return stored_name(method.scorer, method.layout, method.steps)
+    return scorer_name(method.scorer, method.layout)
 
 
 def _ledger(rows: Collected) -> tuple[LedgerEntry, ...]:
@@ -124,6 +126,19 @@ def _shared(wanted: Sequence[Setting], points: Sequence[MethodPoint], rows: Mapp
         draws = 1 if isinstance(setting.method, VoteMethod) else setting.wanted.samples or 1
         alone += draws * sum(c.thinking + c.answer for c in point.cost if c.thinking == c.thinking)
     return Shared(generated=sum(paid.values()), alone=round(alone))
+
+
+def _windowed(wanted: Sequence[Setting], scores: ReadScores) -> list[str]:
+    """Which reward models read solutions that were too long for one pass."""
+    read = {(s.run, scorer) for s in wanted if (scorer := scorer_of(s)) is not None}
+    found: dict[str, int] = {}
+    for run, scorer in read:
+        found[scorer] = found.get(scorer, 0) + sum(score.windowed for score in scores(run, scorer).values())
+    return [
+        f"{scorer}: {count} solutions were too long for one pass; their later steps were scored without the earliest"
+        for scorer, count in sorted(found.items())
+        if count
+    ]
 
 
 def _notes(points: Sequence[MethodPoint]) -> tuple[str, ...]:

@@ -223,7 +223,7 @@ class _Maker:
             if method.unforced is not None
             else BudgetForcing(**self.bounds, max_thinking=method.max_thinking, logprobs=self._logprobs(method))
         )
-        stored = method.samples or max(method.k)
+        stored = method.samples or (method.seeds or self.config.seeds) * max(method.k)
         return self._setting(policy, default=1.0, label=f"k = {k}", asked=k, k=k, samples=stored)
 
     def _logprobs(self, method: VoteMethod) -> int:

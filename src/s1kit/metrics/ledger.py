@@ -144,13 +144,15 @@ def _baselines(policy_id: str, policies: Mapping[str, Mapping[str, Any]]) -> lis
     found: list[tuple[Against, str]] = []
     count = _extensions(described)
     if count:
-        like = [other for other, d in policies.items() if _stem(d["policy"]) == _stem(described["policy"])]
+        like = [other for other, d in policies.items() if _stem(d) == _stem(described)]
         found += [("natural", other) for other in like if _extensions(policies[other]) == 0][:1]
         nudges = described["policy"].get("nudges")
         fewer = [
             other
             for other in like
-            if 0 < _extensions(policies[other]) < count and policies[other]["policy"].get("nudges") == nudges
+            if 0 < _extensions(policies[other]) < count
+            and policies[other]["policy"].get("nudges") == nudges
+            and policies[other]["policy"].get("after_nudge") == described["policy"].get("after_nudge")
         ]
         if fewer:
             found.append(("previous", max(fewer, key=lambda other: _extensions(policies[other]))))
@@ -161,6 +163,8 @@ def _baselines(policy_id: str, policies: Mapping[str, Mapping[str, Any]]) -> lis
     return found
 
 
-def _stem(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy without what makes an extension: equal stems differ in their "Wait"s only."""
-    return {name: value for name, value in policy.items() if name not in _EXTENSION_FIELDS}
+def _stem(described: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """A policy without what makes an extension, and how its tokens are drawn: equal stems differ in their "Wait"s
+    only."""
+    plain = {name: value for name, value in described["policy"].items() if name not in _EXTENSION_FIELDS}
+    return plain, described.get("sampling")

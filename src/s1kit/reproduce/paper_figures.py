@@ -25,9 +25,10 @@ FIGURE4B: dict[str, Any] = {
             "format": "plain",
             "unforced": 400,
             "k": [2, 4, 8, 16, 32, 64],
+            "samples": 64,
             "temperature": 1.0,
         },
-        {"method": "vote", "k": [2, 4, 8, 16, 32, 64], "temperature": 1.0, "max_thinking": MOST},
+        {"method": "vote", "k": [2, 4, 8, 16, 32, 64], "samples": 64, "temperature": 1.0, "max_thinking": MOST},
     ],
 }
 FIGURE6: dict[str, Any] = {**HARD, "name": "figure6-nano", "methods": [REJECTION]}

@@ -19,7 +19,7 @@ from s1kit.compare.matched import ALPHA, compare_methods
 from s1kit.compare.pair import MatchedComparison
 from s1kit.compare.point import MethodPoint
 from s1kit.compare.result import Comparison
-from s1kit.metrics.intervals import Array, bootstrap_mean, mcnemar_exact, percentile_interval
+from s1kit.metrics.intervals import Array, bootstrap_mean, paired_p, percentile_interval
 from s1kit.reproduce.judging import (
     Found,
     Rule,
@@ -113,7 +113,7 @@ def scales_better(better: str, than: str) -> Rule:
 
 def more(what: Quantity, one: Setting, than: Setting) -> Rule:
     """Holds where the setting ``one`` is shown to have more of ``what`` than the other on the same questions; does not
-    where it is shown to have less. Exact sign test over questions."""
+    where it is shown to have less. p of the mean difference over questions (`paired_p`)."""
 
     def read(found: Comparison) -> Found:
         right, left = point_at(found, *one), point_at(found, *than)
@@ -124,11 +124,9 @@ def more(what: Quantity, one: Setting, than: Setting) -> Rule:
         if np.isnan(gained).any():
             return unknown("undefined on some question")
         interval = bootstrap_mean(gained)
-        p = mcnemar_exact(int((gained > 0).sum()), int((gained < 0).sum()))
+        p = float(paired_p(gained[:, None])[0])
         why = f"{gained.mean():+.1f} {span(interval)} {unit}, p = {p:.2g}, n = {len(gained)}"
-        agrees = (gained > 0).sum() > (gained < 0).sum()
-        verdict = side(interval)
-        return Found(verdict, why) if p < ALPHA and verdict == said(bool(agrees)) else unknown(why)
+        return Found(side(interval), why) if p < ALPHA else unknown(why)
 
     return read
 
@@ -161,10 +159,10 @@ def best_of(method: str, others: Sequence[str] | None = None) -> Rule:
 def better_at_cost(method: str, than: str, *, reward: bool = True) -> Rule:
     """At equal tokens: holds where ``method`` is shown better at one cost at least and worse at none; does not where
     it is shown worse at one at least and better at none. Without ``reward`` the tokens that a reward model read cost
-    nothing, and the two methods are tested alone."""
+    nothing. The two methods are tested alone, so that both ways have the same number of tests."""
 
     def read(found: Comparison) -> Found:
-        pairs = found.tokens if reward else _unrewarded(found, (method, than))
+        pairs = _alone(found, (method, than), reward)
         tests = tests_of(pairs, method, than, ("lowest", "middle", "highest"))
         if not tests:
             return unknown(f"{method} and {than} have no common cost")
@@ -175,10 +173,10 @@ def better_at_cost(method: str, than: str, *, reward: bool = True) -> Rule:
     return read
 
 
-def _unrewarded(found: Comparison, methods: Sequence[str]) -> MatchedComparison | None:
-    """The methods at equal cost, had the reward model been free; None where one of them was not run."""
+def _alone(found: Comparison, methods: Sequence[str], reward: bool) -> MatchedComparison | None:
+    """The methods at equal cost, perhaps had the reward model been free; None where one of them was not run."""
     points = [
-        point.model_copy(update={"cost": tuple(replace(cost, reward=0.0) for cost in point.cost)})
+        point if reward else point.model_copy(update={"cost": tuple(replace(cost, reward=0.0) for cost in point.cost)})
         for method in methods
         for point in points_of(found, method)
     ]

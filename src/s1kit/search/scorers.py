@@ -35,13 +35,14 @@ class Opening:
     """Of the random control."""
 
 
-def scorer_name(name: str, layout: str | None = None, steps: StepsBy | None = None) -> str:
+def scorer_name(name: str, layout: str | None = None, steps: StepsBy | None = None, weights: str | None = None) -> str:
     """What a scorer is called in a run's files: two layouts of one model are two scorers, and so are two ways to split
-    stored thoughts for it. A tree's steps are its policy's, so a tree names none."""
+    stored thoughts for it. A tree's steps are its policy's, so a tree names none. ``weights``: the hash of a
+    model's, so that scores of a retrained one are not taken for its own."""
     called = name if layout is None else f"{name}@{layout}"
-    if steps is None or steps == StepsBy():
-        return called
-    return f"{called}/{sha256_hex(canonical_json(steps.model_dump(mode='json')))[:6]}"
+    if steps is not None and steps != StepsBy():
+        called += f"/{sha256_hex(canonical_json(steps.model_dump(mode='json')))[:6]}"
+    return called if weights is None else f"{called}#{weights[:6]}"
 
 
 def open_scorer(name: str, opening: Opening, layout: str | None = None) -> Scorer:

@@ -125,6 +125,8 @@ def counts(row: Generation, terms: Terms) -> Iterator[str]:
     for why, length in lengths.items():
         if claimed[why] != length:
             yield f"{names[why]} is {claimed[why]}, its segments hold {length}"
+    if row.n_paid_thinking > row.n_paid:
+        yield f"n_paid_thinking is {row.n_paid_thinking}, more than n_paid, which is {row.n_paid}"
 
 
 def budget(row: Generation, terms: Terms) -> Iterator[str]:

@@ -30,6 +30,9 @@ from s1kit.store.recover import locate, recover, refuse_other_config
 from s1kit.store.rows import GENERATIONS, GRADES, count_rows, read_questions, read_records, write_parquet
 from s1kit.types import EngineInfo, Generation, Grade, Question, RunKind, RunManifest
 
+HEARTBEAT = 10.0
+"""Seconds between two notes of how long a run has taken so far."""
+
 
 class RunDir:
     """One run on disk. ``create`` and ``resume`` give a writer, which holds the run's lock; ``open`` gives a reader.
@@ -47,7 +50,9 @@ class RunDir:
         self._lock = lock
         self._done = set(done)
         self._journal: Journal | None = None
-        self._began = time.monotonic()
+        self._began = self._told = time.monotonic()
+        self._carried = manifest.seconds or 0.0
+        """Seconds of earlier sessions."""
         self._questions = {q.id: i for i, q in enumerate(self.questions())} if lock else {}
 
     @classmethod
@@ -174,6 +179,9 @@ class RunDir:
             self._journal = Journal(self.path / layout.JOURNAL)
         self._journal.append(generations)
         self._done |= fresh
+        if time.monotonic() - self._told > HEARTBEAT:  # a killed session's time is not lost with it
+            self._told = time.monotonic()
+            self._update(seconds=self._seconds())
 
     def _refuse_stray(self, row: Generation, fresh: set[Key]) -> None:
         name = "/".join(map(str, row.key))
@@ -347,12 +355,13 @@ class RunDir:
 
     def _hashed_files(self) -> list[str]:
         grades = [f"{layout.GRADES}/{path.name}" for path in self.grade_files().values()]
-        names = [layout.CONFIG, layout.QUESTIONS, layout.GENERATIONS, layout.METRICS, *grades]
+        scores = [f"scores/{path.name}" for path in sorted((self.path / "scores").glob("*.jsonl"))]
+        names = [layout.CONFIG, layout.QUESTIONS, layout.GENERATIONS, layout.METRICS, *grades, *scores]
         return [name for name in names if os.path.exists(self.path / name)]
 
     def _seconds(self) -> float:
-        """Seconds spent writing, over all sessions that ended in an orderly way."""
-        return round((self.manifest.seconds or 0.0) + time.monotonic() - self._began, 3)
+        """Seconds spent writing, over all sessions; of one that was killed, up to its last heartbeat."""
+        return round(self._carried + time.monotonic() - self._began, 3)
 
 
 def _not_finite(value: Any, name: str) -> Iterator[str]:

@@ -39,6 +39,9 @@ class Score(Record):
     """That the model read for this row. Of a tree they stand with its first leaf: what several leaves share is read
     once."""
     ms: Finite = 0.0
+    windowed: int = 0
+    """Solutions that were too long for one pass and were read through windows: those of a whole tree, or of a batch of
+    rows, stand with its first row."""
 
     @property
     def key(self) -> Key:

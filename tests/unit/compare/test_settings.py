@@ -106,7 +106,7 @@ TABLE: list[tuple[dict[str, Any], list[tuple[Any, ...]]]] = [
         [("at most 40", 40, Rejection(max_answer=50, max_thinking=40, tries=9), HOT, 5, None, 40, None)],
     ),
     (
-        {"method": "vote", "k": [1, 4], "max_thinking": 70},
+        {"method": "vote", "k": [1, 4], "max_thinking": 70, "seeds": 1},
         [
             ("k = 1", 1, bf(max_thinking=70), HOT, 4, None, None, 1),
             ("k = 4", 4, bf(max_thinking=70), HOT, 4, None, None, 4),
@@ -226,7 +226,8 @@ def test_the_number_of_draws_changes_no_policy_and_the_temperature_does() -> Non
     assert name(few) == name(many)
     assert name(one({"method": "rejection", "limits": [9], "temperature": 0.9})) != name(few)
     assert one({"method": "rejection", "limits": [9], "seeds": 3}, seeds=7).wanted.samples == 3
-    assert one({**VOTE, "seeds": 3}).wanted.samples == 4  # its draws are groups of stored samples
+    assert one({**VOTE, "seeds": 3}).wanted.samples == 3 * 4  # so many votes of the largest k
+    assert one({**VOTE, "seeds": 3, "samples": 6}).wanted.samples == 6
 
 
 def test_the_seed_of_the_comparison_is_no_part_of_a_policy() -> None:

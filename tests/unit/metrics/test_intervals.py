@@ -18,6 +18,7 @@ from s1kit.metrics.intervals import (
     mcnemar_exact,
     minimum_detectable_difference,
     paired_bootstrap,
+    paired_p,
     percentile_interval,
     resampled_means,
 )
@@ -179,3 +180,33 @@ def test_refusals() -> None:
         mcnemar_exact(-1, 2)
     with pytest.raises(ValueError, match="discordance"):
         minimum_detectable_difference(10, 1.5)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_p_of_whole_wins_and_losses_is_exact_mcnemar(wins: int, losses: int) -> None:
+    left, right = outcomes(80, wins, losses)
+    assert float(paired_p((right - left)[:, None])[0]) == mcnemar_exact(wins, losses)
+    assert float(paired_p(0.2 * (right - left)[:, None])[0]) == mcnemar_exact(wins, losses)
+
+
+def test_p_of_fractions_speaks_of_the_mean_and_not_of_the_number_of_wins() -> None:
+    """One policy is right or wrong, the other's accuracies are means over draws: a seventh of the questions gained in
+    the mean, though little more than half of them are wins. Counting signs calls that chance."""
+    generator = np.random.default_rng(0)
+    chance = generator.uniform(0, 1, 200)
+    averaged = generator.binomial(5, chance) / 5
+    single = (generator.uniform(0, 1, 200) < np.clip(chance + 0.2, 0, 1)).astype(float)
+    found = compare(averaged, single)
+    assert found.interval.low > 0
+    assert found.p < 0.001
+    assert compare(single, averaged).p == found.p
+
+
+def test_p_of_fractions_is_below_a_twentieth_in_a_twentieth_of_equal_pairs() -> None:
+    """200 pairs of policies with the same true accuracies, one averaged over draws and one not."""
+    generator = np.random.default_rng(1)
+    chance = generator.uniform(0, 1, 60)
+    averaged = generator.binomial(5, chance[:, None], size=(60, 200)) / 5
+    single = generator.binomial(1, chance[:, None], size=(60, 200))
+    below = float((paired_p(single - averaged, flips=2000) < 0.05).mean())
+    assert 0.01 <= below <= 0.1

@@ -104,3 +104,12 @@ def test_nothing_in_common_is_refused() -> None:
     before, after = join(*rows("natural", "R")).popitem()[1], join(*rows("wait1", "R", sample=1)).popitem()[1]
     with pytest.raises(ValueError, match="no question and sample in common"):
         transitions(before, after, labels=("a", "b"))
+
+
+def test_an_extension_is_not_held_against_a_run_whose_tokens_were_drawn_otherwise() -> None:
+    drawn = {"natural": {"temperature": 0.0}, "wait1": {"temperature": 0.0}, "wait4": {"frequency_penalty": 0.1}}
+    policies = {name: {**POLICIES[name], "sampling": drawn[name]} for name in drawn}
+    verdicts = {name: VERDICTS[name] for name in drawn}
+    assert [(e.policy_id, e.baseline_id) for e in extension_ledger(joined(verdicts), policies)] == [
+        ("wait1", "natural")
+    ]

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s1kit.store.errors import StoreError
+from s1kit.store.manifest import read_manifest
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade, Question, RunManifest, Segment
 from unit.store.samples import CONFIG, finished, new_run, questions, small_row
@@ -140,6 +142,20 @@ def test_leaving_early_marks_the_run_interrupted(tmp_path: Path) -> None:
         press_ctrl_c()
     manifest = RunDir.open(run.path).manifest
     assert (manifest.status, manifest.counts["generations"]) == ("interrupted", 1)
+
+
+def test_a_killed_session_leaves_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds per token would be too few if the rows of a killed session counted and its time did not."""
+    monkeypatch.setattr("s1kit.store.run.HEARTBEAT", 0.0)
+    asked = questions(2)
+    run = new_run(tmp_path, asked)
+    run.append(small_row(asked[0]))
+    before = read_manifest(run.path)
+    assert (before.status, before.seconds is not None and before.seconds >= 0) == ("running", True)
+    time.sleep(0.01)
+    run.append(small_row(asked[1]))
+    run.close()  # as a kill leaves it
+    assert (read_manifest(run.path).seconds or 0) > (before.seconds or 0)
 
 
 def test_append_refuses_strays_and_repeats(tmp_path: Path) -> None:
