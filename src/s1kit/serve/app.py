@@ -60,6 +60,11 @@ _STATUSES = {
     504: "the reply took too long",
 }
 
+_REPLY: dict[str, Any] = {
+    "description": "the reply; with stream: true its events",
+    "content": {"text/event-stream": {}},
+}
+
 
 def build_app(service: Service, key: str | None = None, names: Collection[str] | None = None) -> FastAPI:
     """The application over one service.
@@ -130,7 +135,7 @@ def _add_generation(app: FastAPI, service: Service, key: str | None) -> None:
             handler,
             methods=["POST"],
             response_class=JSONResponse,
-            responses={status: _documented(why) for status, why in _STATUSES.items()},
+            responses={200: _REPLY, **{status: _documented(why) for status, why in _STATUSES.items()}},
             openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
         )
 
