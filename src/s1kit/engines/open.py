@@ -5,6 +5,8 @@ Knows which names there are. Refuses to import an engine before it is asked for:
 
 from __future__ import annotations
 
+from typing import Any
+
 from s1kit.engines.base import Engine, EngineError
 from s1kit.tokenizer import Tokenizer
 
@@ -44,6 +46,13 @@ def open_engine(
     """
     if kind == "scripted":
         return _scripted(model, seed, context_len or 4096, slots)
+    loaded: dict[str, Any] = {
+        "slots": slots,
+        "dtype": dtype,
+        "device": device,
+        "context_len": context_len,
+        "prefix_caching": prefix_caching,
+    }
     if kind == "hf":
         try:
             from s1kit.engines.hf import HFEngine
@@ -51,26 +60,14 @@ def open_engine(
             raise EngineError(
                 f"engine hf needs torch and transformers ({error})\nhint: pip install 's1kit[hf]'"
             ) from error
-        engine = HFEngine(
-            model,
-            slots=slots,
-            spare=spare,
-            dtype=dtype,
-            device=device,
-            context_len=context_len,
-            prefix_caching=prefix_caching,
-        )
+        engine = HFEngine(model, spare=spare, **loaded)
         return engine, engine.tokenizer
     if kind == "vllm":
         from s1kit.engines.vllm import VLLMEngine
 
         offline = VLLMEngine(
             model,
-            slots=slots,
-            dtype=dtype,
-            device=device,
-            context_len=context_len,
-            prefix_caching=prefix_caching,
+            **loaded,
             tensor_parallel=tensor_parallel,
             data_parallel=data_parallel,
             gpu_memory=gpu_memory,
