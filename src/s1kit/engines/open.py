@@ -46,13 +46,8 @@ def open_engine(
     """
     if kind == "scripted":
         return _scripted(model, seed, context_len or 4096, slots)
-    loaded: dict[str, Any] = {
-        "slots": slots,
-        "dtype": dtype,
-        "device": device,
-        "context_len": context_len,
-        "prefix_caching": prefix_caching,
-    }
+    loaded: dict[str, Any] = {"slots": slots, "dtype": dtype, "device": device, "context_len": context_len}
+    loaded["prefix_caching"] = prefix_caching
     if kind == "hf":
         try:
             from s1kit.engines.hf import HFEngine
