@@ -108,7 +108,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("Thinking longer beats majority voting of the base at equal tokens", "drawn",
               better_at_cost("BF", _BASE)),
         Claim("Thinking longer reaches more than majority voting of the base", "drawn", best_of("BF", [_BASE])),
-        Claim("... and than majority voting of the fine-tuned model", "not drawn", best_of("BF", ["majority"])),
+        Claim("Thinking longer reaches more than majority voting of the fine-tuned model", "not drawn",
+              best_of("BF", ["majority"])),
     ),
     "figure6": (
         Claim("Accuracy falls as the limit of rejection sampling rises", "drawn", inverse(scales("RS"))),
