@@ -12,6 +12,7 @@ from contract.one_vllm import MARKS, OneVLLM
 from contract.suite import CONTEXT, VOCABULARY, Subject
 from s1kit.engines.base import Engine
 from s1kit.engines.scripted import ScriptedEngine
+from s1kit.forcing.sweep import SweepEngine
 
 
 def scripted(folder: Path) -> Iterator[Subject]:
@@ -19,6 +20,15 @@ def scripted(folder: Path) -> Iterator[Subject]:
         return ScriptedEngine.random(7, slots=slots, vocab_size=VOCABULARY, context_len=CONTEXT)
 
     yield Subject(make, folder)
+
+
+def sweep(folder: Path) -> Iterator[Subject]:
+    """A sweep around the real engine owes what that engine owes."""
+
+    def make(slots: int) -> Engine:
+        return SweepEngine(ScriptedEngine.random(7, slots=slots, vocab_size=VOCABULARY, context_len=CONTEXT))
+
+    yield Subject(make, folder, shares=True)
 
 
 def hf(folder: Path) -> Iterator[Subject]:
@@ -73,6 +83,7 @@ def completions(dialect: str) -> Callable[[Path], Iterator[Subject]]:
 
 ENGINES = [
     pytest.param((scripted, "tiny_model"), id="scripted"),
+    pytest.param((sweep, "tiny_model"), id="sweep"),
     pytest.param((hf, "tiny_model"), id="hf"),
     pytest.param((completions("vllm"), "tiny_model"), id="completions-vllm"),
     pytest.param((completions("sglang"), "tiny_model"), id="completions-sglang"),
