@@ -42,7 +42,7 @@ class RunConfig(Record):
     """What every generating verb needs: questions, model, format, engine, sampling, grader."""
 
     benchmark: str = "nano_mixed"
-    """A built-in set, or the path of a JSONL file."""
+    """A set by name, NAME=FILE, or the path of a file (``s1 benchmarks``)."""
     limit: Positive | None = 8
     """Only the first questions; None: all. The default is a first look."""
     model: str = "nano"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,65 @@ def test_models_are_asked_for_tokens_and_for_steps(s1: Run) -> None:
     assert all((line["steps"] is None) == (line["model"] != "step-conditional") for line in lines)
 
 
+TINY_RECIPE = """
+name: tiny
+models: {s1: nano, step: nano-step}
+benchmarks: {aime: nano_hard, math: null, gpqa: null}
+limit: 2
+max_answer: 16
+step_limits: [1, 2]
+step_tokens: 64
+"""
+
+
 def test_an_unknown_cell_is_told_what_there_is(s1: Run) -> None:
-    said = s1("reproduce", "nano", "--only", "table5", check=2).stderr
-    assert "no part or cell 'table5'" in said
+    said = s1("reproduce", "nano", "--only", "fig1,tabel3", check=2).stderr
+    assert "no part or cell 'tabel3'" in said
+    assert "did you mean 'table3'?" in said
     for part in ("main", "table2", "table3", "figure7"):
         assert part in said
+    assert "no recipe nanoo" in s1("reproduce", "nanoo", check=2).stderr
+
+
+def test_a_dry_run_says_rows_and_cost_and_makes_nothing(s1: Run, tmp_path: Path) -> None:
+    told = json.loads(s1("reproduce", "nano", "--only", "fig4a,tab1,fig3", "--dry-run", "--json").stdout)
+    assert [(one["name"], one["rows"], one["done"]) for one in told["cells"]] == [
+        *((f"figure1-nano-{name}", 2000, False) for name in ("hard", "mixed", "choice")),
+        ("figure3-raspberry-seed0", 2, False),
+    ]
+    (tmp_path / "tiny.yaml").write_text(TINY_RECIPE.replace("s1: nano,", "s1: my-32b,"))
+    text = s1("reproduce", "tiny.yaml", "--dry-run").stdout
+    assert re.search(r"table12-tiny-aime: 8 rows on 2 questions, about \d\.\dM tokens, \d\.\d H100 hours\n", text)
+    assert "table11: needs a model: token" in text
+    assert "together " in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_recipe_makes_tables_of_its_own_models_and_says_what_it_lacks(s1: Run, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY_RECIPE)
+    call = ("reproduce", "tiny.yaml", "--out", "rep", "--only", "tab12,table11,fig3")
+    done = s1(*call)
+    assert "2 cells, 0 done, 2 to do" in done.stderr
+    assert "table11: needs a model: token" in done.stderr
+    for ending in ("md", "tex", "csv"):
+        assert (tmp_path / "rep" / "artefacts" / f"table12.{ending}").stat().st_size > 100
+    [line, *_] = (tmp_path / "rep" / "artefacts" / "table11.csv").read_text().splitlines()[1:]
+    assert line.startswith("TCC,1024,,7939.0,")
+    assert line.endswith("needs a model,needs a model,needs a model,,")
+    note = (tmp_path / "rep" / "artefacts" / "table12.md").read_text()
+    [run] = (tmp_path / "rep" / "compare" / "table12-tiny-aime" / "runs").glob("*/*")
+    assert "Obtained by `s1 reproduce tiny.yaml --only table12`" in note
+    assert run.name in note
+    content = json.loads((tmp_path / "rep" / "results.json").read_text())
+    assert content["needs"]["table11"] == "needs a model: token"
+    assert [row["values"][0] for row in content["table12"][0]["published"]["rows"]][:2] == [123, 90]
+    [asked] = (tmp_path / "rep" / "runs" / "nano-raspberry").iterdir()
+    assert json.loads((asked / "manifest.json").read_text())["counts"]["questions"] == 1
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "rep" / "artefacts").iterdir()}
+    assert "2 cells, 2 done, 0 to do" in s1(*call).stderr
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "rep" / "artefacts").iterdir()} == before
 
 
 @pytest.mark.slow

@@ -12,11 +12,16 @@ from safetensors.torch import load_file, save_file
 
 from cli.conftest import Run
 
-VERBS = ["ask", "eval", "sweep", "grade", "metrics", "report", "runs", "query", "train", "nano", "env"]
+VERBS = ["ask", "eval", "sweep", "grade", "metrics", "report", "view", "runs", "query", "train", "nano", "env"]
 SUB = [
     ("runs", "ls"),
     ("runs", "show"),
     ("runs", "verify"),
+    ("runs", "diff"),
+    ("runs", "import"),
+    ("runs", "export"),
+    ("benchmarks", "ls"),
+    ("benchmarks", "show"),
     ("nano", "demo"),
     ("nano", "questions"),
     ("nano", "traces"),

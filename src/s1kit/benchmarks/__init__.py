@@ -1,1 +1,1 @@
-"""Question sets: the built-in ones by name (``registry``), and any JSONL file (``files``)."""
+"""Question sets: the built-in ones, those that people know by name, and any file (``registry``)."""

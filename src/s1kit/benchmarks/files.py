@@ -1,78 +1,90 @@
-"""Questions from a JSONL file, s1kit's own records or plain rows.
+"""Questions from a file as people have it: s1kit's own records, plain rows, or the rows of a named benchmark.
 
 Knows the column names people use and names the line that is wrong. Refuses to guess answers: a row without one is
-kept and can only be ungraded.
+kept and can only be ungraded. Refuses to take a part, or another set, for a named benchmark.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
 from pydantic import ValidationError
 
-from s1kit.errors import UserError
+from s1kit.benchmarks.reading import ReadingError, read_rows
+from s1kit.benchmarks.rows import RECORD, check_whole, is_integer, to_question
+from s1kit.benchmarks.spec import Benchmark, BenchmarkError
 from s1kit.types import AnswerKind, Question
 
 TEXT_KEYS = ("text", "question", "problem", "prompt")
 ANSWER_KEYS = ("answer", "expected_answer", "solution_answer", "target")
-BOM = b"\xef\xbb\xbf"
 KEPT_KEYS = ("source", "domain", "licence")
 
-
-class BenchmarkError(UserError, ValueError):
-    """A question set that is unknown or malformed; names file and line."""
+__all__ = ["ANSWER_KEYS", "TEXT_KEYS", "BenchmarkError", "distinct", "read_benchmark", "read_questions"]
 
 
 def read_questions(path: str | Path) -> list[Question]:
-    """Every row of a JSONL file as a Question, in order.
+    """Every row of a JSONL, JSON, CSV or Parquet file (any other name: JSONL) as a Question, in order.
 
     A row is a Question record, or has one of ``text/question/problem/prompt``, an ``answer``, optionally ``choices``
     and ``answer_kind`` (else: choice where there are choices, integer where the answer is one, math otherwise). Raises
     BenchmarkError with file and line for a broken row, a row without text, and a question that is there twice.
     """
     file = Path(path)
-    if not file.is_file():
-        raise BenchmarkError(f"no benchmark file {file}")
-    questions: list[Question] = []
-    lines: dict[str, int] = {}
-    for number, raw in enumerate(file.read_bytes().removeprefix(BOM).split(b"\n"), start=1):
-        if not raw.strip():
-            continue
-        question = _question(raw, f"{file}:{number}", file.stem)
-        if question.id in lines:
-            raise BenchmarkError(f"{file}:{number}: the same question as line {lines[question.id]}")
-        lines[question.id] = number
-        questions.append(question)
-    if not questions:
-        raise BenchmarkError(f"{file} has no questions")
+    return _read(file, lambda row, where: _question(row, where, file.name.partition(".")[0]))
+
+
+def read_benchmark(spec: Benchmark, path: str | Path) -> list[Question]:
+    """The whole of a named benchmark from a local file, in the columns of the hub or of the usual copies.
+
+    Raises BenchmarkError as `read_questions` does, and where the file is not the whole set.
+    """
+    questions = _read(Path(path), lambda row, where: to_question(spec, row, where))
+    check_whole(spec, questions, str(path))
     return questions
 
 
-def _question(line: bytes, where: str, stem: str) -> Question:
+def distinct(questions: Iterable[tuple[str, Question]]) -> list[Question]:
+    """The questions behind ``(where it stands, question)``. Raises BenchmarkError where one is there twice."""
+    seen: dict[str, str] = {}
+    found = []
+    for where, question in questions:
+        if question.id in seen:
+            raise BenchmarkError(f"{where}: the same question as {Path(seen[question.id]).name}")
+        seen[question.id] = where
+        found.append(question)
+    return found
+
+
+def _read(file: Path, convert: Callable[[dict[str, Any], str], Question]) -> list[Question]:
+    if not file.is_file():
+        raise BenchmarkError(f"no benchmark file {file}")
+    pairs = []
     try:
-        row: Any = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise BenchmarkError(f"{where}: not UTF-8: {error}\nhint: convert the file to UTF-8") from error
-    except ValueError as error:
-        raise BenchmarkError(f"{where}: not JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise BenchmarkError(f"{where}: a row has to be an object, this is {type(row).__name__}")
+        for line in read_rows(file, otherwise="jsonl"):
+            where = str(file.parent / line.where)
+            if line.row is None:
+                fix = "\nhint: convert the file to UTF-8" if line.broken.startswith("not UTF-8") else ""
+                raise BenchmarkError(f"{where}: {line.broken}{fix}")
+            pairs.append((where, convert(line.row, where)))
+    except ReadingError as error:
+        raise BenchmarkError(str(error)) from error
+    if not pairs:
+        raise BenchmarkError(f"{file} has no questions")
+    return distinct(pairs)
+
+
+def _question(row: dict[str, Any], where: str, stem: str) -> Question:
     try:
-        if {"id", "text", "answer_kind"} <= row.keys():
-            question = Question.model_validate(row)
-        else:
-            question = _mapped(row, where, stem)
-        _check_reference(question, where)
-        return question
-    except UnicodeEncodeError as error:
-        raise BenchmarkError(f"{where}: half a surrogate pair, which is no text: {error}") from error
+        question = Question.model_validate(row) if row.keys() >= RECORD else _mapped(row, where, stem)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(p) for p in first["loc"])
         raise BenchmarkError(f"{where}: {key + ': ' if key else ''}{first['msg']}") from error
+    _check_reference(question, where)
+    return question
 
 
 def _mapped(row: dict[str, Any], where: str, stem: str) -> Question:
@@ -109,6 +121,4 @@ def _check_reference(question: Question, where: str) -> None:
 def _kind(answer: str | None, choices: tuple[str, ...]) -> AnswerKind:
     if choices:
         return "choice"
-    if answer is not None and answer.removeprefix("-").isdecimal():
-        return "integer"
-    return "math"
+    return "integer" if is_integer(answer) else "math"

@@ -14,6 +14,7 @@ import typer
 
 from s1kit.cli import (
     ask,
+    benchmarks,
     compare,
     curate,
     doctor,
@@ -29,6 +30,7 @@ from s1kit.cli import (
     serve,
     sweep,
     train,
+    view,
     vote,
 )
 from s1kit.cli.console import INTERRUPTED, fail
@@ -50,8 +52,10 @@ app.command("vote")(vote.vote)
 app.command("grade")(grade.grade)
 app.command("metrics")(metrics.metrics)
 app.command("report")(report.report)
+app.command("view")(view.view)
 app.add_typer(runs.app, name="runs")
 app.command("query")(query.query)
+app.add_typer(benchmarks.app, name="benchmarks")
 app.add_typer(curate.app, name="curate")
 app.command("train")(train.train)
 app.add_typer(reproduce.app, name="reproduce")

@@ -41,7 +41,6 @@ def demo(
     assert run is not None
     opened = RunDir.open(run.path)
     page = build_report(opened, None, decode=decoder_of(opened))
-    say(f"\nThe page: {page}")
     curated = _curate(out) if curation else None
     say(f"\n{time.monotonic() - began:.0f} s on this machine.")
     for text in (
@@ -52,6 +51,8 @@ def demo(
         "s1 sweep --benchmark yours.jsonl --model your/model --format qwen3 --budgets 512,2048,8192 --extensions 1,2",
     ):
         hint(text)
+    say("\nThe report: what did more thinking buy, was it controlled, what did each “Wait” change, show me one.")
+    print(page)
 
 
 def _curate(out: str) -> Path:

@@ -108,6 +108,7 @@ def open_run(
     config: Any, prepared: Prepared, questions: Sequence[Question], kind: str, resume: bool, at: Path | None = None
 ) -> RunDir:
     """A new run of this configuration, or the newest unfinished one below its folder (or ``at``)."""
+    from s1kit.benchmarks.registry import title
     from s1kit.store.run import RunDir
     from s1kit.types import canonical_json, sha256_hex
 
@@ -125,7 +126,7 @@ def open_run(
     return RunDir.create(
         Path(config.out),
         "sweep" if kind == "sweep" else "eval",
-        f"{Path(config.benchmark).stem}-{kind}",
+        f"{title(config.benchmark)}-{kind}",
         config_resolved=resolved,
         config_typed=config.model_dump(mode="json", exclude_unset=True),
         questions=list(questions),
@@ -192,7 +193,7 @@ def decoder_of(run: RunDir) -> Callable[[Sequence[int]], str] | None:
     from s1kit.tokenizer import Tokenizer, TokenizerError
 
     model = run.manifest.config.get("model")
-    if not isinstance(model, str):
+    if not isinstance(model, str) or run.manifest.kind == "import":  # imported rows are text
         return None
     try:
         tokenizer = Tokenizer.load(resolve_model(model))

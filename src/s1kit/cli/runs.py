@@ -1,6 +1,6 @@
-"""``s1 runs``: list, show, verify.
+"""``s1 runs``: list, show, verify; import, compare two, export.
 
-Knows its flags. The store is ``s1kit.store``.
+Knows its flags. The store is ``s1kit.store``; the last three have files of their own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ from typing import Any
 import typer
 
 from s1kit.cli import options as o
+from s1kit.cli.runs_diff import diff
+from s1kit.cli.runs_export import export
+from s1kit.cli.runs_import import import_
 
-app = typer.Typer(no_args_is_help=True, help="List, show and verify runs.")
+app = typer.Typer(no_args_is_help=True, help="List, show and verify runs; import, diff and export them.")
+app.command("import")(import_)
+app.command("diff")(diff)
+app.command("export")(export)
 
 
 @app.command("ls")

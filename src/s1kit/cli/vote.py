@@ -6,7 +6,7 @@ Knows its flags. Nothing is generated: a k beyond the stored samples is refused.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -88,7 +88,7 @@ def _points(method: Any, policy: str, count: int, held: Collected, run: RunDir, 
     from s1kit.evaluate import Wanted
     from s1kit.evaluate_scores import stored_name
     from s1kit.grading.pool import MathVerifyPool
-    from s1kit.policies import Forced, Sampling
+    from s1kit.policies import AnyPolicy, Forced, Policy, Sampling
     from s1kit.store.scores import read_scores
 
     entry = run.manifest.policies[policy]
@@ -97,9 +97,9 @@ def _points(method: Any, policy: str, count: int, held: Collected, run: RunDir, 
     if method.scorer is not None:
         score_samples(run, policy, method, str(config["model"]), str(config["format"]), held.questions)
         known = read_scores(run.path, stored_name(method.scorer, method.layout, method.steps))
-    wanted = Wanted(
-        TypeAdapter[Forced](Forced).validate_python(entry["policy"]), "other", Sampling(**entry["sampling"]), count
-    )
+    # whatever drew the samples, a native budget too: only their bounds are read from now on
+    asked = cast("Forced", TypeAdapter[AnyPolicy](Policy).validate_python(entry["policy"]))
+    wanted = Wanted(asked, "other", Sampling(**entry["sampling"]), count)
     if many:  # two policies of one run: their names tell the votes apart
         method = method.model_copy(update={"name": f"{name_of(method)}, {entry['label']}"})
     with MathVerifyPool(1) as pool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from s1kit.curate.reading import Line
+from s1kit.benchmarks.reading import Line
 from s1kit.curate.source import Hub, Source
 from s1kit.errors import UserError
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from s1kit.benchmarks.gpqa_diamond import in_order
 from s1kit.curate.held_out import aime_held_out
 from s1kit.curate.source import Hub, Source, first, kept
 from s1kit.curate.source_draft import Draft, Left, short_answer
-from s1kit.types import AnswerKind, sha256_hex
+from s1kit.types import AnswerKind
 
 _COLLECT = "the reference's data/collect_data.py"
 _JEE_KINDS: dict[str, AnswerKind] = {"MCQ": "choice", "Integer": "integer", "Numeric": "math"}
@@ -75,10 +76,10 @@ def _gpqa(row: dict[str, Any], part: str) -> Draft | Left:
     if not right or not all(wrong):
         return Left("no_answer", "one of the four answers is missing")
     text = row.get("Question")
-    choices = sorted((right, *wrong), key=lambda choice: sha256_hex(f"{text}\n{choice}"))
+    choices, letter = in_order(str(text), (right, *wrong))
     return Draft(
         text,
-        "ABCD"[choices.index(right)],
+        letter,
         "choice",
         choices,
         domain=first(row, "Subdomain", "High-level domain"),

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from s1kit.benchmarks.reading import Line, ReadingError, read_rows
 from s1kit.curate import hub
 from s1kit.curate import source_math as mathematics
 from s1kit.curate import source_science as science
 from s1kit.curate.held_out import diamond_held_out
 from s1kit.curate.mapping import Mapping, to_question
-from s1kit.curate.reading import Line, ReadingError, read_rows
 from s1kit.curate.source import Source
 from s1kit.curate.source_draft import Draft, Left, finish
 from s1kit.errors import UserError

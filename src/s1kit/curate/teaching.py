@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from s1kit.benchmarks.reading import read_rows
 from s1kit.curate.judge import judge_messages, read_verdict
-from s1kit.curate.reading import read_rows
 from s1kit.curate.recipe import ModelConfig
 from s1kit.curate.row import Row, batches
 from s1kit.curate.verdicts import WORKERS, Answered, Ruled, as_grade, by_rule, judgeable

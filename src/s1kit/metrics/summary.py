@@ -92,16 +92,16 @@ def summarise(
         points=tuple(points),
         series=series,
         natural=natural,
-        control=_control(main),
-        scaling=_scaling(rows, main, "doubling", seed),
-        scaling_1k=_scaling(rows, main, "1k_tokens", seed),
-        scaling_below=_scaling(rows, below, "doubling", seed) if natural else None,
-        scaling_above=_scaling(rows, above, "doubling", seed) if natural else None,
+        control=_control(main, policies),
+        scaling=_scaling(rows, main, "doubling", seed, policies),
+        scaling_1k=_scaling(rows, main, "1k_tokens", seed, policies),
+        scaling_below=_scaling(rows, below, "doubling", seed, policies) if natural else None,
+        scaling_above=_scaling(rows, above, "doubling", seed, policies) if natural else None,
         performance=performance([p.accuracy or 0.0 for p in main]) if best else None,
         best=best.policy_id if best else None,
         ledger=extension_ledger(rows, policies, seed=seed),
         anytime=anytime,
-        notes=_notes(questions, rows, points),
+        notes=(*_uncounted_note(points, policies), *_notes(questions, rows, points)),
     )
 
 
@@ -123,7 +123,8 @@ def _point(
     rows: Mapping[str, GradedRows], policies: Mapping[str, Mapping[str, Any]], policy_id: str, seed: int
 ) -> Point:
     described = policies[policy_id]
-    return point(rows[policy_id], label=str(described["label"]), policy=described["policy"], seed=seed)
+    made = point(rows[policy_id], label=str(described["label"]), policy=described["policy"], seed=seed)
+    return made.model_copy(update={"share_within": None}) if described.get("tokens") == "not counted" else made
 
 
 def _series(policies: Mapping[str, Mapping[str, Any]], policy_ids: Sequence[str]) -> dict[str, str]:
@@ -158,7 +159,23 @@ def _sides(points: Sequence[Point], natural: str | None) -> tuple[list[Point], l
     return [p for p in points if p.thinking_mean <= end], [p for p in points if p.thinking_mean >= end]
 
 
-def _control(points: Sequence[Point]) -> Control:
+def _uncounted(points: Sequence[Point], policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Labels of the policies whose tokens nobody counted (imported texts): their 0 is not a number of tokens."""
+    return [p.label for p in points if policies[p.policy_id].get("tokens") == "not counted"]
+
+
+def _uncounted_note(points: Sequence[Point], policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    blind = _uncounted(points, policies)
+    told = f"tokens were not counted for {', '.join(blind)}: their token columns are empty, and there is no curve"
+    return [f"{told} (s1 runs import --tokenizer FOLDER counts)"] if blind else []
+
+
+def _control(points: Sequence[Point], policies: Mapping[str, Mapping[str, Any]]) -> Control:
+    blind = set(_uncounted(points, policies))
+    if blind:  # 0 tokens would be within every maximum: only what was counted can have kept to anything
+        points = [p for p in points if p.label not in blind]
+    if not points:
+        return Control(value=None, n_bounded=0, n_unbounded=0, runs=())
     return control(
         [p.policy_id for p in points],
         [p.thinking_mean for p in points],
@@ -167,10 +184,19 @@ def _control(points: Sequence[Point]) -> Control:
     )
 
 
-def _scaling(rows: Mapping[str, GradedRows], points: Sequence[Point], per: Per, seed: int) -> Scaling:
+def _scaling(
+    rows: Mapping[str, GradedRows],
+    points: Sequence[Point],
+    per: Per,
+    seed: int,
+    policies: Mapping[str, Mapping[str, Any]],
+) -> Scaling:
     """Scaling of some points, with its interval over the questions that all of them answered."""
     tokens = [p.thinking_mean for p in points]
     plain = scaling(tokens, [p.accuracy_low for p in points], per)
+    if blind := _uncounted(points, policies):
+        reason = f"tokens were not counted for {', '.join(blind)}"
+        return plain.model_copy(update={"value": None, "theil_sen": None, "refused": reason})
     ungraded = [p.label for p in points if p.accuracy is None]
     if ungraded:
         reason = f"ungraded rows in {', '.join(ungraded)}"

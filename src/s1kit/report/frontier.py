@@ -2,23 +2,19 @@
 
 Knows how a method is drawn and named. Refuses to compute: intervals and the frontier are in the rows it is given. The
 cost is on a log2 axis. Methods are told apart by colour, shape and dash together, and each is named at its line's end,
-so no colour has to be matched with a legend. Colours are of middle lightness: they stand on light paper and on dark.
+so no colour has to be matched with a legend.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import vl_convert
-from markupsafe import Markup
 
 from s1kit.compare.frontier import Frontier
 from s1kit.compare.table import PointRow
 from s1kit.report.charts import Frame, Layer, frame
 from s1kit.report.labels import Dot, place
+from s1kit.report.picture import DASHES, HUES, SHAPES, Picture
 from s1kit.report.svg import COLOURS, FONT, to_svg
 from s1kit.report.text import number, one_line
 
@@ -26,42 +22,7 @@ WIDE, HIGH = 640, 380
 _LINE = 14.0
 _BAR, _BARS = 13, 420
 """Height of a bar with its gap, width of the bars."""
-_HUES = ("#2f7fc1", "#cf5a2c", "#1f8f6b", "#9a6bc0", "#a07a1c", "#c8559a", "#7b7b7b")
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-_DASHES = ([1, 0], [6, 3], [2, 2])
 _KINDS = (("thinking", "#2f7fc1"), ("answer", "#a07a1c"), ("forced", "#cf5a2c"), ("reward model", "#7b7b7b"))
-LIGHT = {"ink": "#1d1c1a", "muted": "#6d685f", "faint": "#d8d3c8", "accent": "#b3441c", "paper": "#fcfbf8"}
-DARK = {"ink": "#e8e4dc", "muted": "#a09a8e", "faint": "#3d3a34", "accent": "#ec9466", "paper": "#171614"}
-"""As in the page's style sheet."""
-_HALO = "text { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; }"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A chart to be put into a page or a file."""
-
-    inline: Markup
-    """For a page that defines the colours; it takes the page's font and theme."""
-
-    def svg(self) -> str:
-        """A file of its own, light or dark as its reader likes."""
-        light, dark = (" ".join(f"--{name}: {value};" for name, value in p.items()) for p in (LIGHT, DARK))
-        return self._file(f":root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }} {_HALO}")
-
-    def png(self, scale: float = 2) -> bytes:
-        """The light one as pixels, ``scale`` of them per unit."""
-        drawn = self._file(_HALO)
-        for name, value in LIGHT.items():
-            drawn = drawn.replace(f"var(--{name})", value)
-        return bytes(vl_convert.svg_to_png(drawn, scale=scale))
-
-    def _file(self, style: str) -> str:
-        head, body = str(self.inline).split(">", 1)
-        box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head)
-        if box is None:
-            raise ValueError("the renderer gave no viewBox")
-        head = head.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg" width="{box[1]}" height="{box[2]}"', 1)
-        return f'{head}><style>{style}</style><rect width="100%" height="100%" fill="var(--paper)"/>{body}\n'
 
 
 def frontier_picture(rows: Sequence[PointRow], found: Frontier) -> Picture | None:
@@ -124,7 +85,7 @@ def _cost(row: PointRow, found: Frontier) -> float:
 
 def _style(index: int) -> tuple[str, str, list[int]]:
     """Colour, shape and dash of the method at this place: no two alike among the first 21."""
-    return _HUES[index % len(_HUES)], _SHAPES[index % len(_SHAPES)], _DASHES[index // len(_HUES) % len(_DASHES)]
+    return HUES[index % len(HUES)], SHAPES[index % len(SHAPES)], DASHES[index // len(HUES) % len(DASHES)]
 
 
 def _layer(rows: list[dict[str, Any]], mark: dict[str, Any], area: Frame, **more: Any) -> Layer:

@@ -17,7 +17,7 @@ COLOURS = {"ink": "#1b1b01", "muted": "#1b1b02", "faint": "#1b1b03", "accent": "
 """Stand-ins: the renderer knows hexadecimal colours only, the page swaps them for its own of the same names."""
 _ALLOWED = frozenset({"svg", "g", "path", "rect", "line", "text", "tspan", "defs", "clipPath"})
 _NAMESPACES = re.compile(r' (?:xmlns(?::\w+)?|version)="[^"]*"')
-FONT = "system-ui, sans-serif"
+FONT, MONO = "system-ui, sans-serif", "ui-monospace, monospace"
 
 
 def to_svg(spec: dict[str, Any], title: str, css_class: str) -> Markup:

@@ -5,7 +5,6 @@ Knows the folder of one comparison. Refuses to compare: `s1 compare` did.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 from s1kit.compare.result import Comparison
 from s1kit.compare.table import MethodRow, PointRow
 from s1kit.compare.text import NONE, Grid, markdown, method_grid, point_grid
+from s1kit.metrics.scaling import Control, Scaling
 from s1kit.reproduce.cells import Scale
 from s1kit.reproduce.claims import Judged, judged
 from s1kit.reproduce.paper import Versus, comparing
@@ -38,6 +38,8 @@ class Beside(Record):
     published: Published
     claims: tuple[Judged, ...]
     notes: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
+    """Methods of the paper's that want a model which was not there."""
 
 
 def recipe_of(versus: Versus, scale: Scale, out: Path) -> dict[str, Any]:
@@ -83,9 +85,10 @@ def beside(versus: Versus, found: Comparison) -> Beside:
         questions=found.n_questions,
         methods=found.methods,
         settings=found.settings,
-        published=PUBLISHED[versus.recipe],
+        published=PUBLISHED.get(versus.printed or versus.recipe, Published()),
         claims=tuple(judged(versus.part, found)),
         notes=found.notes,
+        lacking=versus.lacking,
     )
 
 
@@ -108,7 +111,8 @@ def text(one: Beside) -> str:
         parts.append(markdown(_beside_grid(one)))
     parts += [one.published.note, markdown(method_grid(one.methods)), markdown(point_grid(one.settings))]
     parts += ["\n".join(f"- {note}" for note in one.notes)]
-    parts += ["### What the paper says", "\n".join(_claim(claim) for claim in one.claims)]
+    if one.claims:
+        parts += ["### What the paper says", "\n".join(_claim(claim) for claim in one.claims)]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
@@ -124,29 +128,34 @@ def _beside_grid(one: Beside) -> Grid:
 
 
 def _beside_row(one: Beside, printed: PublishedRow) -> tuple[str, ...]:
-    own: MethodRow | PointRow | None = next((row for row in one.methods if row.method == printed.method), None)
-    label = NONE
-    if printed.place is not None:
-        settings = [row for row in one.settings if row.method == printed.method]
-        own = settings[printed.place] if printed.place < len(settings) else None
-        label = own.label if own else NONE
-    ours = [_shown(own, field) for field in one.published.ours]
-    return (printed.method, printed.setting or NONE, label, *map(_number, printed.values), *ours)
+    own = ours(one, printed)
+    label = own.label if isinstance(own, PointRow) else NONE
+    lacks = "needs a model" if printed.method in one.lacking else NONE
+    found = [lacks if own is None else _shown(own, field) for field in one.published.ours]
+    return (printed.method, printed.setting or NONE, label, *map(number, printed.values), *found)
 
 
-def _shown(row: MethodRow | PointRow | None, field: str) -> str:
-    """A field of ours in the paper's unit: shares in per cent, scaling by its value."""
-    if row is None:
-        return NONE
-    value = json.loads(row.model_dump_json(include={field}))[field]
-    if isinstance(value, dict):
-        value = value["value"]
-    if value is None:
-        return NONE
-    return _number(100 * value if field in _SHARES else value)
+def ours(one: Beside, printed: PublishedRow) -> MethodRow | PointRow | None:
+    """Our row beside a printed one: the method's, or that of one of its settings."""
+    if printed.place is None:
+        return next((row for row in one.methods if row.method == printed.method), None)
+    settings = [row for row in one.settings if row.method == printed.method]
+    return settings[printed.place] if printed.place < len(settings) else None
 
 
-def _number(value: float | None) -> str:
+def field_of(row: MethodRow | PointRow, field: str) -> float | None:
+    """A field of ours in the paper's unit: shares in per cent, control and scaling by their value."""
+    found: float | Control | Scaling | None = getattr(row, field)
+    value = found.value if isinstance(found, Control | Scaling) else found
+    return 100 * value if value is not None and field in _SHARES else value
+
+
+def _shown(row: MethodRow | PointRow, field: str) -> str:
+    return number(field_of(row, field))
+
+
+def number(value: float | None) -> str:
+    """Whole from 100 on, with one digit below; a dash where there is none."""
     if value is None:
         return NONE
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.1f}"

@@ -7,6 +7,7 @@ the same measurements share those: the main run's model is a cell of Table 2, Ta
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +16,13 @@ from s1kit.conditions import Unit
 from s1kit.engines.settings import Positive
 from s1kit.types import Record
 
-Part = Literal["main", "table2", "table7", "variants"]
-Measure = Literal["sweep", "ends", "base", "ask-tokens", "ask-steps"]
+Part = Literal["main", "table2", "table7", "variants", "figure2", "figure3", "figure9"]
+Measure = Literal["sweep", "ends", "base", "ask-tokens", "ask-steps", "raspberry"]
 """sweep: the whole curve. ends: natural and one "Wait". base: as it writes on its own. ask: prompts that ask for an
-amount of thinking."""
+amount of thinking. raspberry: one question, natural and one "Wait"."""
+
+RASPBERRY = {"question": "How many r in raspberry?", "answer": "3"}
+"""The question of the paper's Figure 3."""
 
 RULES: dict[str, str] = {"s1K": "paper", "random": "random", "diverse": "diverse", "longest": "longest", "full": "full"}
 """Table 2's rows, and the selection rule of each."""
@@ -77,6 +81,8 @@ class Cell(Record):
     measure: Measure
     weights: str = BASE
     """Where there is no ``model``."""
+    given: str | None = None
+    """Values of its recipe that are not the nano world's (format, engine ...), as JSON."""
 
     @property
     def name(self) -> str:
@@ -86,7 +92,7 @@ class Cell(Record):
     @property
     def run(self) -> str:
         """Folder of its run: cells that measure the same thing share it."""
-        return f"{self.model.name if self.model else self.weights}-{self.measure}"
+        return f"{self.model.name if self.model else Path(self.weights).name}-{self.measure}"
 
 
 def curation(scale: Scale) -> dict[str, Any]:
@@ -120,6 +126,24 @@ def cells(scale: Scale) -> Iterator[Cell]:
     yield Cell(part="variants", row="token-conditional", seed=0, model=token, measure="ask-tokens")
     step = Model(data="nano_steps", seed=0, condition="step")
     yield Cell(part="variants", row="step-conditional", seed=0, model=step, measure="ask-steps")
+    yield from _figures(scale)
+
+
+def _figures(scale: Scale) -> Iterator[Cell]:
+    """Figures whose data are cells. All but the raspberry are measured by other cells already."""
+    first = scale.seeds[0]
+    yield Cell(part="figure2", row="base", seed=0, model=None, measure="base")
+    for row in ("s1K", "full"):
+        yield Cell(part="figure2", row=row, seed=first, model=_trained(row, first, scale), measure="ends")
+    yield Cell(part="figure3", row="raspberry", seed=0, model=None, measure="raspberry", weights="nano")
+    yield Cell(part="figure9", row="s1K", seed=first, model=_trained("s1K", first, scale), measure="sweep")
+
+
+def questions_of(cell: Cell, out: Path) -> tuple[Path, str] | None:
+    """The file of a cell's own questions and its content (JSON lines); None where it has a benchmark's."""
+    if cell.measure != "raspberry":
+        return None
+    return out / "recipes" / f"{cell.measure}.jsonl", json.dumps(RASPBERRY) + "\n"
 
 
 def training(model: Model, scale: Scale, curated: Path | None, out: Path) -> dict[str, Any]:
@@ -161,6 +185,10 @@ def measuring(cell: Cell, scale: Scale, out: Path) -> tuple[str, dict[str, Any]]
     if cell.measure == "sweep":
         curve = {key: DEMO[key] for key in ("budgets", "extensions", "max_answer")}
         return "sweep", {**shared, **curve, "limit": scale.curve}
+    if (own := questions_of(cell, out)) is not None:
+        more = json.loads(cell.given) if cell.given else {}
+        asked = {"benchmark": str(own[0]), "limit": None, "extensions": [1], "max_answer": MAX_ANSWER}
+        return "sweep", {**shared, **asked, **more}
     if cell.measure == "ends":
         return "sweep", {**shared, "extensions": [1], "max_answer": MAX_ANSWER}
     if cell.measure == "base":

@@ -1,4 +1,4 @@
-"""Recipes of the paper's comparison figures in miniature: 4b, 6, 7.
+"""Recipes of the paper's comparison figures in miniature: 1 (4a, 5 and Table 1 read the same rows), 4b, 6, 7.
 
 Knows values only; recipes/paper/*.yaml are the same with their reasons, and a test holds them to this.
 """
@@ -9,8 +9,31 @@ from typing import Any
 
 from s1kit.reproduce.paper_tables import HARD, REJECTION
 
+BUDGETS = [8, 16, 32, 64, 128]
 MOST = 256
 """Thinking tokens of a sampled thought: at temperature 1 some would go round in circles to the end of the context."""
+
+
+def sequential(benchmark: str) -> dict[str, Any]:
+    """Figures 1, 4a and 5 and Table 1 on one set: one thought cut, left alone and made longer; and the base."""
+    return {
+        **HARD,
+        "name": f"figure1-{benchmark.replace('_', '-')}",
+        "benchmark": benchmark,
+        "limit": 200,
+        "baseline": "BF",
+        "methods": [
+            {"method": "budget_forcing", "budgets": BUDGETS, "natural": True, "extensions": [2, 4, 6]},
+            {
+                "name": "base",
+                "method": "policies",
+                "model": "nano-base",
+                "format": "plain",
+                "policies": [{"kind": "unforced", "max_tokens": 400}],
+            },
+        ],
+    }
+
 
 FIGURE4B: dict[str, Any] = {
     **HARD,

@@ -36,7 +36,8 @@ TABLE3: dict[str, Any] = {
 }
 
 
-def _twice(name: str, nudges: list[str], **more: Any) -> dict[str, Any]:
+def twice(name: str, nudges: list[str], **more: Any) -> dict[str, Any]:
+    """A row of Table 4: two ends suppressed, and what stands there."""
     return {"name": name, "method": "budget_forcing", "extensions": [2], "nudges": nudges, **more}
 
 
@@ -48,13 +49,13 @@ TABLE4: dict[str, Any] = {
     "baseline": "natural",
     "methods": [
         {"name": "natural", "method": "budget_forcing", "natural": True},
-        _twice("nothing", [""]),
-        _twice("Alternatively", ["Alternatively"]),
-        _twice("Hmm", ["Hmm"]),
-        _twice("Wait", ["Wait"]),
-        _twice("rotation", ["Wait", "Alternatively"]),
-        _twice("penalty", ["Wait"], frequency_penalty=0.1),
-        _twice("temperature", ["Wait"], after_nudge={"temperature": 1.0}),
+        twice("nothing", [""]),
+        twice("Alternatively", ["Alternatively"]),
+        twice("Hmm", ["Hmm"]),
+        twice("Wait", ["Wait"]),
+        twice("rotation", ["Wait", "Alternatively"]),
+        twice("penalty", ["Wait"], frequency_penalty=0.1),
+        twice("temperature", ["Wait"], after_nudge={"temperature": 1.0}),
     ],
 }
 TABLE11: dict[str, Any] = {**HARD, "name": "table11-nano", "methods": [_TOKEN, {**_TOKEN, "forced": True}]}

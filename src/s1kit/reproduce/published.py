@@ -1,8 +1,9 @@
 """What the paper printed, beside which our own numbers are put.
 
-Knows the numbers of Tables 3, 4, 11, 12 and 13 and of Figure 6, and the place that each has in a comparison of ours.
-Refuses to know ours. Source: arXiv 2501.19393, section 5 and appendix D. Accuracies and control in per cent, scaling in
-points per doubling, the rest in tokens or steps. None: not legible where we read it.
+Knows the numbers of Tables 1 to 4, 7 and 11 to 13 and of Figure 6, those of the follow-up s1.1, and the place that each
+has in a table of ours. Refuses to know ours. Source: arXiv 2501.19393, sections 4 to 6 and appendices C and D.
+Accuracies and control in per cent, scaling in points per doubling, the rest in tokens or steps. None: not printed, or
+not legible where we read it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,33 @@ def _alone(values: Mapping[str, tuple[float | None, ...]]) -> tuple[PublishedRow
     return tuple(PublishedRow(method=name, setting=None, place=None, values=row) for name, row in values.items())
 
 
+_SETS = ("AIME24", "MATH500", "GPQA Diamond")
+_TABLE1: tuple[tuple[str, str | None, tuple[float | None, ...]], ...] = (
+    ("o1-preview", None, (44.6, 85.5, 73.3)),
+    ("o1-mini", None, (70.0, 90.0, 60.0)),
+    ("o1", None, (74.4, 94.8, 77.3)),
+    ("Gemini 2.0 Flash Thinking", None, (60.0, None, None)),
+    ("Qwen2.5-32B-Instruct", None, (26.7, 84.0, 49.0)),
+    ("QwQ-32B-preview", None, (50.0, 90.6, 65.2)),
+    ("r1", ">>800K", (79.8, 97.3, 71.5)),
+    ("r1-distill", "800K", (72.6, 94.3, 62.1)),
+    ("Sky-T1", "17K", (43.3, 82.4, 56.8)),
+    ("Bespoke-32B", "17K", (63.3, 93.0, 58.1)),
+    ("s1 without budget forcing", "1K", (50.0, 92.6, 56.6)),
+    ("s1-32B", "1K", (56.7, 93.0, 59.6)),
+)
+"""Model, examples of its fine-tuning, accuracies."""
+_TABLE2: dict[str, tuple[float | None, ...]] = {
+    "random": (36.7, -26.7, -3.3, 90.6, -4.8, 0.0, 52.0, -12.6, 2.5),
+    "diverse": (26.7, -40.0, -10.0, 91.2, -4.0, 0.2, 54.6, -10.1, 5.1),
+    "longest": (33.3, -36.7, 0.0, 90.4, -5.0, -0.2, 59.6, -5.1, 10.1),
+    "full": (53.3, -13.3, 20.0, 92.8, -2.6, 2.2, 58.1, -6.6, 8.6),
+    "s1K": (50.0, None, None, 93.0, None, None, 57.6, None, None),
+}
+_TABLE7: dict[str, tuple[float | None, ...]] = {
+    "cut": (74, 30.0, 20721, 90.0, 5324, 52.5, 6841),
+    "whole": (0, 50.0, 6984, 91.0, 3268, 53.0, 3568),
+}
 _TABLE3: dict[str, tuple[float | None, ...]] = {
     "BF": (100, 15, 56.7, 5),
     "TCC": (40, -24, 40.0, 5),
@@ -80,6 +108,25 @@ def _classes(
 
 
 PUBLISHED: dict[str, Published] = {
+    "table1": Published(
+        columns=_SETS, rows=tuple(PublishedRow(method=m, setting=s, place=None, values=v) for m, s, v in _TABLE1)
+    ),
+    "table2": Published(
+        columns=tuple(head for name in _SETS for head in (name, "low", "high")),
+        rows=_alone(_TABLE2),
+        note="low and high: 95% interval of the difference to s1K, paired over questions. All thought for about 30,000 "
+        "tokens at most.",
+    ),
+    "table7": Published(
+        columns=("rows cut", *(head for name in _SETS for head in (name, "thinking"))),
+        rows=_alone(_TABLE7),
+        note="Trained on at most 4,096 and 32,768 tokens of each row.",
+    ),
+    "s1.1": Published(
+        columns=("AIME24", "AIME25", "MATH500", "GPQA Diamond"),
+        rows=_alone({"s1.1-32B": (56.7, 50.0, 95.4, 63.6)}),
+        note="The same 1,000 questions with traces of DeepSeek r1; published after the paper.",
+    ),
     "table3-nano": Published(
         columns=("control", "scaling", "performance", "|A|"),
         ours=("control", "scaling", "performance", "n_points"),
@@ -121,4 +168,4 @@ PUBLISHED: dict[str, Published] = {
         note="The paper draws curves, no numbers, and leaves the reward model's tokens out; ours count them."
     ),
 }  # fmt: skip
-"""Recipe -> what the paper printed."""
+"""Recipe, or a table of no comparison -> what the paper printed."""

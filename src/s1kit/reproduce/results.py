@@ -6,15 +6,16 @@ Knows files: ``results.json`` with everything and where it was made, and each ta
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from s1kit.metrics.summary import Metrics
+from s1kit.reproduce.artefact_files import Artefacts
 from s1kit.reproduce.beside import beside, compared, facts, text
 from s1kit.reproduce.cells import Cell, Scale
 from s1kit.reproduce.paper import Versus
-from s1kit.reproduce.tables import BASELINE, markdown, scores, table
+from s1kit.reproduce.tables import BASELINE, Measured, markdown, scores, table
 from s1kit.reproduce.variants import variants, variants_markdown
 from s1kit.store.files import write_atomic
 from s1kit.store.manifest import environment
@@ -37,25 +38,33 @@ def is_done(cell: Cell | Versus, scale: Scale, out: Path) -> bool:
     return (compared(cell, scale, out) if isinstance(cell, Versus) else run_of(cell, out)) is not None
 
 
-def write_results(scale: Scale, wanted: Sequence[Cell | Versus], out: Path) -> dict[str, str]:
-    """Write ``results.json`` and ``<part>.md`` for every part with a cell that is done; part -> Markdown."""
+def write_results(
+    scale: Scale,
+    wanted: Sequence[Cell | Versus],
+    out: Path,
+    command: str = "s1 reproduce nano",
+    needs: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Write ``results.json``, ``<part>.md`` for every part with a cell that is done, and ``artefacts/``.
+
+    Part -> Markdown. ``command`` is what footnotes name; ``needs``: part -> what keeps it from being made.
+    """
     done = {cell: run for cell in wanted if isinstance(cell, Cell) and (run := run_of(cell, out)) is not None}
     versus = {
         cell: found for cell in wanted if isinstance(cell, Versus) and (found := compared(cell, scale, out)) is not None
     }
     texts: dict[str, str] = {}
     rows: dict[str, Any] = {}
-    for part in BASELINE:
-        measured = table(
-            part, {c: scores(r, out / "models" / c.model.name) for c, r in done.items() if c.part == part and c.model}
-        )
-        if measured:
-            texts[part], rows[part] = markdown(measured), [row.model_dump(mode="json") for row in measured]
+    seeds = {part: measured for part in BASELINE if (measured := _table(part, done, out))}
+    for part, measured in seeds.items():
+        texts[part], rows[part] = markdown(measured), [row.model_dump(mode="json") for row in measured]
     if lines := variants(done):
         texts["variants"], rows["variants"] = variants_markdown(lines), [line.model_dump(mode="json") for line in lines]
     if main := next((run for cell, run in done.items() if cell.part == "main"), None):
         texts["main"], rows["main"] = _main(main)
     for one, found in versus.items():
+        if one.shared:
+            continue
         ours = beside(one, found)
         texts[one.part] = f"{texts[one.part]}\n{text(ours)}" if one.part in texts else text(ours)
         rows.setdefault(one.part, []).append(ours.model_dump(mode="json"))
@@ -65,14 +74,23 @@ def write_results(scale: Scale, wanted: Sequence[Cell | Versus], out: Path) -> d
             **{cell.name: _cell(cell, run, out) for cell, run in done.items()},
             **{one.name: facts(one, scale, found, out) for one, found in versus.items()},
         },
-        "missing": [cell.name for cell in wanted if cell not in done and cell not in versus],
+        "missing": list(dict.fromkeys(c.name for c in wanted if c not in done and c not in versus)),
+        **({"needs": dict(needs)} if needs else {}),
         "made": environment(),
         **rows,
     }
     write_atomic(out / RESULTS, json.dumps(content, indent=1) + "\n")
     for part, written in texts.items():
         write_atomic(out / f"{part}.md", written)
+    artefacts = Artefacts(out, command, done, versus)
+    artefacts.write(seeds)
+    artefacts.write_lacking(needs or {})
     return texts
+
+
+def _table(part: str, done: Mapping[Cell, RunDir], out: Path) -> list[Measured]:
+    own = {cell: run for cell, run in done.items() if cell.part == part}
+    return table(part, {c: scores(run, out / "models" / c.model.name) for c, run in own.items() if c.model})
 
 
 def _cell(cell: Cell, run: RunDir, out: Path) -> dict[str, Any]:

@@ -81,7 +81,10 @@ def unit_of(manifest: RunManifest, key: Key) -> Key:
 
 
 def may_lack(manifest: RunManifest, key: Key) -> bool:
-    """Whether a complete run may be without this row: REBASE's printed rounding leaves out leaves, never the first."""
+    """Whether a complete run may be without this row: REBASE's printed rounding leaves out leaves, never the first; an
+    import has the rows that its files have."""
+    if manifest.kind == "import":
+        return True
     policy = manifest.policies.get(key[1], {}).get("policy")
     rounds = isinstance(policy, dict) and (policy.get("search"), policy.get("rounding")) == ("rebase", "round")
     return rounds and unit_of(manifest, key) != key

@@ -20,7 +20,8 @@ are only ever added; each view exists, with these columns, also where no run has
     run, policy_id, label, n, accuracy, thinking_mean, rest JSON (everything else that metrics.json says of the point)
 
 A running run is read from its journal (complete rows only), a finished one from Parquet, lazily and only the columns
-that the statement names. Statements cannot write, reach files or the network, or load extensions.
+that the statement names. Statements cannot write, reach files or the network, or load extensions. Some to start from:
+``s1kit.store.query_examples``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Benchmark files as people have them: marks, separators, damage; every complaint names file and line."""
+"""Benchmark files as people have them: kinds, marks, separators, damage; every complaint names file and line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from s1kit.benchmarks.files import BenchmarkError, read_questions
+from unit.benchmarks.rows import KINDS, write_rows
 
 
 def write(folder: Path, content: bytes) -> Path:
@@ -37,7 +38,7 @@ def test_is_read_as_it_stands(tmp_path: Path, content: bytes, texts: list[str]) 
         (b'{"question": "half', "not JSON"),
         (b"[1]", "a row has to be an object, this is list"),
         (b'{"answer": "4"}', "no question text"),
-        (b'{"question": "ok"}', "the same question as line 1"),
+        (b'{"question": "ok"}', "the same question as q.jsonl:1$"),
         (b'{"question": "x", "choices": ["1", "2"], "answer": "E"}', "names none of the 2 choices"),
     ],
 )
@@ -58,3 +59,17 @@ def test_a_choice_is_named_by_letter_or_in_full(tmp_path: Path, answer: str) -> 
 def test_no_questions(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="has no questions"):
         read_questions(write(tmp_path, b"\n\n"))
+
+
+def test_the_kind_of_file_makes_no_difference(tmp_path: Path) -> None:
+    rows = [{"question": f"What is {i} + 1?", "answer": str(i + 1)} for i in range(3)]
+    kinds = {kind: write_rows(tmp_path / f"sums.{kind}", rows) for kind in KINDS}
+    wanted = read_questions(kinds["jsonl"])
+    assert [q.answer for q in wanted] == ["1", "2", "3"]
+    assert {kind: read_questions(file) for kind, file in kinds.items()} == dict.fromkeys(KINDS, wanted)
+
+
+def test_a_file_of_another_name_is_read_as_lines(tmp_path: Path) -> None:
+    file = tmp_path / "test.txt"
+    file.write_text('{"question": "a"}\n')
+    assert [q.text for q in read_questions(file)] == ["a"]

@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
+from s1kit.benchmarks.reading import read_rows
 from s1kit.curate.duplicates import Exact
 from s1kit.curate.near import near_duplicates
 from s1kit.curate.quality import check
-from s1kit.curate.reading import read_rows
 from s1kit.curate.row import Row
 from s1kit.types import Question
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s1kit.benchmarks.reading import ReadingError
 from s1kit.curate.held_out import aime_held_out
 from s1kit.curate.mapping import Mapping
-from s1kit.curate.reading import ReadingError
 from s1kit.curate.source_draft import Left, finish
 from s1kit.curate.source_table import PAPER_TOTAL, source_table
 from s1kit.curate.sources import PAPER_SOURCES, SOURCES, Read, SourceError, find, read_mapped, read_source

@@ -16,7 +16,8 @@ import s1kit.report
 from s1kit.compare.frontier import frontier
 from s1kit.compare.point import MethodPoint
 from s1kit.compare.table import point_rows
-from s1kit.report.frontier import DARK, LIGHT, Picture, composition_picture, frontier_picture, spread
+from s1kit.report.frontier import composition_picture, frontier_picture, spread
+from s1kit.report.picture import DARK, LIGHT, Picture
 from s1kit.search.samples import Cost
 from unit.compare.points import drawn_method, made
 

@@ -63,7 +63,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunDir, Writer]:
 def test_hostile_traces_are_text_and_the_page_stays_small(hostile: tuple[RunDir, Writer], tmp_path: Path) -> None:
     run, writer = hostile
     for decode in (None, writer.words.decode):
-        page = build_report(run, tmp_path, decode=decode).read_bytes().decode()
+        page = build_report(run, tmp_path, decode=decode, browser=False).read_bytes().decode()
         found = outline(page)
         assert found.wrong == []
         assert found.open == []
@@ -79,7 +79,7 @@ def test_hostile_traces_are_text_and_the_page_stays_small(hostile: tuple[RunDir,
 
 
 def test_a_decoder_may_give_lone_surrogates(hostile: tuple[RunDir, Writer], tmp_path: Path) -> None:
-    page = build_report(hostile[0], tmp_path, decode=lambda ids: "\ud800x").read_bytes().decode()
+    page = build_report(hostile[0], tmp_path, decode=lambda ids: "\ud800x", browser=False).read_bytes().decode()
     assert "⟨U+D800⟩x" in page
 
 
@@ -102,7 +102,7 @@ def test_a_rows_error_is_shown(tmp_path: Path) -> None:
     blank = {"grader": "default", "version": 1, "verdict": "ungraded", "rule": "error"}
     run.write_grades("default", [Grade(question_id=r.question_id, policy_id=r.policy_id, **blank) for r in rows])
     measure(run)
-    page = build_report(run).read_text(encoding="utf-8")
+    page = build_report(run, browser=False).read_text(encoding="utf-8")
     assert "&lt;engine&gt; fell over" in page
     assert "nothing graded" in page
     assert "ungraded rows in" in page

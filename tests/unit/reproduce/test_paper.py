@@ -20,7 +20,7 @@ from s1kit.reproduce.results import is_done, write_results
 from unit.reproduce.planted import N, comparison, method, of_recipe
 
 FOLDER = Path(__file__).parents[3] / "recipes" / "paper"
-ALL = comparisons()
+ALL = [versus for versus in comparisons() if not versus.shared]
 NAMES = [versus.recipe for versus in ALL]
 SCALE = Scale()
 
@@ -32,10 +32,20 @@ def test_the_recipe_is_what_the_package_runs(versus: Versus) -> None:
     assert config.name == versus.recipe
 
 
-def test_every_recipe_is_run_but_the_two_beside_the_paper() -> None:
-    assert {file.stem for file in FOLDER.glob("*.yaml")} - set(NAMES) == {"table3-nano-200", "after-s1-nano"}
+def test_every_recipe_is_run_but_those_beside_the_nano_world() -> None:
+    assert {file.stem for file in FOLDER.glob("*.yaml")} - set(NAMES) == {
+        "table3-nano-200", "after-s1-nano", "s1-32b",
+    }  # fmt: skip
     small, large = (yaml.safe_load((FOLDER / f"{n}.yaml").read_text()) for n in ("table3-nano", "table3-nano-200"))
     assert large == {**small, "name": "table3-nano-200", "limit": 200}
+
+
+def test_parts_that_read_the_same_rows_share_the_comparison() -> None:
+    shared = [versus for versus in comparisons() if versus.shared]
+    assert {versus.part for versus in shared} == {"table1", "figure4a", "figure5"}
+    assert {versus.recipe for versus in shared} == {f"figure1-nano-{name}" for name in ("hard", "mixed", "choice")}
+    out = Path("o")
+    assert len({folder_of(versus, out) for versus in shared}) == 3
 
 
 def test_table3_has_the_papers_methods_and_as_many_runs() -> None:
@@ -58,7 +68,7 @@ def test_every_claim_and_every_printed_row_finds_what_it_speaks_of(versus: Versu
         assert settings, row.method
         assert row.place is None or row.place < len(settings)
         assert len(row.values) == len(own.published.columns)
-    for field in own.published.ours:
+    for field in own.published.ours if own.published.rows else ():
         assert hasattr(own.methods[0] if own.published.rows[0].place is None else own.settings[0], field)
 
 
@@ -127,7 +137,7 @@ def test_results_hold_our_tables_the_papers_and_the_verdicts(tmp_path: Path) -> 
     assert [len(cell["recipe_sha256"]) for cell in content["cells"].values()] == [64] * 3
     for one in content["table13"]:
         assert set(one) == {
-            "recipe", "benchmark", "questions", "methods", "settings", "published", "claims", "notes",
+            "recipe", "benchmark", "questions", "methods", "settings", "published", "claims", "notes", "lacking",
         }  # fmt: skip
         assert [claim["claim"] for claim in one["claims"]] == [claim.text for claim in CLAIMS["table13"]]
         assert {claim["verdict"] for claim in one["claims"]} <= {"holds", "does not hold", "cannot be told"}

@@ -22,7 +22,9 @@ def test_every_cell_has_a_selection_that_the_curation_makes() -> None:
     found = list(cells(SCALE))
     assert {cell.model.data for cell in found if cell.model and cell.model.condition == "none"} <= made
     assert len({cell.name for cell in found}) == len(found)
-    assert Counter(cell.part for cell in found) == {"main": 1, "table2": 10, "table7": 4, "variants": 4}
+    assert Counter(cell.part for cell in found) == {
+        "main": 1, "table2": 10, "table7": 4, "variants": 4, "figure2": 3, "figure3": 1, "figure9": 1,
+    }  # fmt: skip
     assert recipe.train.comparisons, "every selection becomes a training set"
 
 
@@ -32,6 +34,9 @@ def test_cells_share_what_is_the_same() -> None:
     assert main.model == first.model
     assert main.run != first.run, "the main run has more points"
     assert found["table7-whole-seed1"].run == found["table2-longest-seed1"].run
+    assert found["figure9-s1K-seed0"].run == main.run
+    assert found["figure2-base-seed0"].run == found["variants-base-seed0"].run
+    assert found["figure2-s1K-seed0"].run == first.run
     trainings = {cell.model for cell in found.values() if cell.model}
     assert len({model.name for model in trainings}) == len(trainings) == 10 + 2 + 2
 
@@ -40,7 +45,8 @@ def test_recipes_are_what_their_verbs_take() -> None:
     for cell in cells(SCALE):
         verb, recipe = measuring(cell, SCALE, Path("o"))
         config = (SweepConfig if verb == "sweep" else EvalConfig).model_validate(recipe)
-        assert config.limit == (SCALE.curve if cell.part == "main" else SCALE.questions)
+        asked = {"sweep": SCALE.curve, "raspberry": None}
+        assert config.limit == asked.get(cell.measure, SCALE.questions)
         if cell.model is None:
             continue
         trained = TrainConfig.model_validate(training(cell.model, SCALE, Path("c"), Path("o")))

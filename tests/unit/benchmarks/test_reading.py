@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s1kit.curate import reading
-from s1kit.curate.reading import ReadingError, read_rows
+from s1kit.benchmarks import reading
+from s1kit.benchmarks.reading import ReadingError, read_rows
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs",)), max_size=30)
 ROWS = st.lists(st.fixed_dictionaries({"question": TEXT, "answer": TEXT}), min_size=1, max_size=8)

@@ -41,23 +41,26 @@ class Line:
     broken: str = ""
 
 
-def read_rows(path: str | Path) -> Iterator[Line]:
+def read_rows(path: str | Path, otherwise: str | None = None) -> Iterator[Line]:
     """Every row of a file, in order, broken ones included; blank lines are no rows.
 
-    The file is opened at once, read as the iterator is. Raises ReadingError for a missing file, an unknown suffix, and
-    a container that cannot be read (a torn gzip, no Parquet, a JSON file that is no array).
+    The file is opened at once, read as the iterator is. Raises ReadingError for a missing file, an unknown suffix
+    (``otherwise`` is the kind to take it for: ``jsonl``), and a container that cannot be read (a torn gzip, no
+    Parquet, a JSON file that is no array).
     """
     file = Path(path)
-    kind = _kind(file)
+    kind = _kind(file, otherwise)
     if not file.is_file():
         raise ReadingError(f"no file {file}")
     return _guarded(file, kind)
 
 
-def _kind(file: Path) -> str:
+def _kind(file: Path, otherwise: str | None) -> str:
     name = file.name.lower().removesuffix(".gz")
     suffix = next((s for s in SUFFIXES if file.name.lower().endswith(s)), None)
     if suffix is None:
+        if otherwise is not None:
+            return otherwise
         raise ReadingError(f"{file}: unknown kind of file\nhint: accepted are {', '.join(SUFFIXES)}")
     return name.rpartition(".")[2]
 

@@ -1,0 +1,137 @@
+"""Several measured runs in one report: their curves together, one table, and what differs where they did the same.
+
+Knows the order of the page. Refuses to rank runs: the first named is what the others are held against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from s1kit.compare.text import Grid
+from s1kit.errors import UserError
+from s1kit.metrics.summary import Metrics
+from s1kit.report.browser import write_browser
+from s1kit.report.build import BROWSE, Overview, Tell, grader_of, overview, read_metrics
+from s1kit.report.curves import curves_svg
+from s1kit.report.gated import has_gated
+from s1kit.report.marks import Marked, marked
+from s1kit.report.paired import Pair, Side, difference_rows, pairs
+from s1kit.report.rows import read_rows
+from s1kit.report.shell import PAGE, page_path
+from s1kit.report.shelves import measured_shelf, names
+from s1kit.report.style import render
+from s1kit.report.text import number, percent, signed
+from s1kit.report.traces import Decode
+from s1kit.store.files import write_atomic
+from s1kit.store.run import RunDir
+
+PICTURES = {"wide": ((700, 380), 26), "narrow": ((250, 290), 11)}
+"""Plotting area in pixels, and letters of a name beside it."""
+_HEADS = (
+    "run", "questions", "natural", "best", "95%", "at", "points per doubling", "control", "tokens paid", "seconds",
+)  # fmt: skip
+
+
+def build_several(
+    runs: Sequence[RunDir],
+    out: Path,
+    decoders: Mapping[Path, Decode | None],
+    *,
+    browser: bool = True,
+    with_gated: bool = False,
+    said: Tell | None = None,
+) -> Path:
+    """Write the page of several runs, an overview of each, and the browser over all; the page's path.
+
+    ``out`` is a folder or an ``.html`` file; ``decoders`` are by run path. A page without the browser stands by itself.
+    Raises ReportError for a run that is not graded and measured, UserError for a run named twice.
+    """
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise UserError("a run is named twice\nhint: name each run once")
+    called = names(runs)
+    measured = [read_metrics(run) for run in runs]
+    points = [marked(metrics, run.manifest.policies) for run, metrics in zip(runs, measured, strict=True)]
+    path = page_path(out, out)
+    whole = browser and path.name == PAGE and (with_gated or not any(map(has_gated, runs)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pages = [f"run-{place}.html" for place in range(1, len(runs) + 1)] if whole else []
+    if whole:
+        shelves = []
+        for run, name, metrics, mine, page in zip(runs, called, measured, points, pages, strict=True):
+            decode = decoders.get(run.path)
+            shelves.append(measured_shelf(run, name, grader_of(metrics), mine, decode))
+            write_atomic(path.parent / page, overview(Overview(run, metrics, mine, decode, True, name, with_gated)))
+        write_browser(path.parent, shelves, f"{len(runs)} runs", said)
+    write_atomic(path, render("several.html.j2", _context(runs, called, measured, points, pages)))
+    return path
+
+
+def _context(
+    runs: Sequence[RunDir],
+    called: Sequence[str],
+    measured: Sequence[Metrics],
+    points: Sequence[list[Marked]],
+    pages: Sequence[str],
+) -> dict[str, Any]:
+    sides = [
+        Side(name, run.manifest.policies, read_rows(run, metrics.grader, metrics.grader_version))
+        for run, name, metrics in zip(runs, called, measured, strict=True)
+    ]
+    found = pairs(sides)
+    drawn = list(zip(called, points, strict=True))
+    scale = _scale(found)
+    graders = sorted({grader_of(metrics) for metrics in measured})
+    return {
+        "runs": [
+            {"name": name, "page": page, "id": run.id}
+            for run, name, page in zip(runs, called, pages or [""] * len(runs), strict=True)
+        ],
+        "charts": [curves_svg(drawn, size, css, letters) for css, (size, letters) in PICTURES.items()],
+        "table": _table(runs, called, measured, points, sides),
+        "pairs": [{"pair": pair, "rows": difference_rows(pair.differences, scale)} for pair in found],
+        "browse": BROWSE if pages else "",
+        "graders": graders,
+    }
+
+
+def _scale(found: Sequence[Pair]) -> float:
+    ends = [
+        abs(end)
+        for pair in found
+        for one in pair.differences
+        for end in (one.comparison.interval.low, one.comparison.interval.high)
+    ]
+    return 5.0 * math.ceil(max(ends, default=5.0) / 5.0) or 5.0
+
+
+def _table(
+    runs: Sequence[RunDir],
+    called: Sequence[str],
+    measured: Sequence[Metrics],
+    points: Sequence[list[Marked]],
+    sides: Sequence[Side],
+) -> Grid:
+    rows = []
+    for run, name, metrics, mine, side in zip(runs, called, measured, points, sides, strict=True):
+        by_id = {m.point.policy_id: m for m in mine}
+        natural, best = by_id.get(metrics.natural or ""), by_id.get(metrics.best or "")
+        span = best.point.interval if best else None
+        slope = metrics.scaling.interval
+        rows.append(
+            (
+                name,
+                number(metrics.n_questions),
+                percent(natural.point.accuracy if natural else None),
+                percent(metrics.performance),
+                f"{100 * span.low:.1f}–{100 * span.high:.1f}" if span else "–",
+                best.point.label if best else "–",
+                signed(metrics.scaling.value) + (f" [{signed(slope.low)}, {signed(slope.high)}]" if slope else ""),
+                percent(metrics.control.value, 0),
+                number(sum(row.paid for row in side.rows)),
+                number(run.manifest.seconds),
+            )
+        )
+    return Grid(_HEADS, tuple(rows))
