@@ -19,6 +19,7 @@ from s1kit.curate.recipe import CurateConfig
 from s1kit.engines.settings import EngineConfig, Positive
 from s1kit.errors import UserError
 from s1kit.policies import BudgetForcing, Count, NativeBudget, Policy, Sampling, policy_id
+from s1kit.reproduce.real import PaperConfig
 from s1kit.train.recipe import TrainConfig
 from s1kit.types import Record, Role, canonical_json, sha256_hex
 
@@ -150,6 +151,7 @@ VERBS: dict[str, type[Record]] = {
     "compare": CompareConfig,
     "curate": CurateConfig,
     "train": TrainConfig,
+    "reproduce": PaperConfig,
 }
 """What a recipe of each verb is."""
 

@@ -12,7 +12,9 @@ import typer
 
 Recipe = Annotated[Path | None, typer.Argument(help="Recipe (YAML); flags below override it.", show_default=False)]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="Any setting: key=value, dotted (engine.slots=8).")]
-Benchmark = Annotated[str | None, typer.Option(help="A name (s1 benchmarks ls), NAME=FILE, or a .jsonl, .json, .csv or .parquet file.")]
+Benchmark = Annotated[
+    str | None, typer.Option(help="A name (s1 benchmarks ls), NAME=FILE, or a .jsonl/.json/.csv/.parquet file.")
+]
 Limit = Annotated[int | None, typer.Option(help="Only the first N questions (0: all).")]
 Model = Annotated[str | None, typer.Option(help="Model folder or hub id; nano ships with s1kit.")]
 FormatName = Annotated[

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from s1kit.exports.folder import FORMS, export_run
 from s1kit.benchmarks.publishing import LEFT_OUT
+from s1kit.exports.folder import FORMS, export_run
 from s1kit.exports.source import Source, Tally, transcript
 from s1kit.metrics.summary import summarise
 from s1kit.store.errors import StoreError
