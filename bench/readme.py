@@ -1,9 +1,8 @@
-"""Writes what was measured into README.md: the numbers of bench/results/, and the demo's curve.
+"""Writes what was measured into README.md: the numbers of bench/results/, and the demo's curve, with its picture.
 
-    python bench/readme.py [--run RUN] [--reproduced FOLDER]
+    python bench/readme.py [--run RUN]
 
-RUN: a run directory of `s1 nano demo`. FOLDER: of `s1 reproduce nano --all`; its results.json becomes
-bench/results/reproduce_nano.json. Without them only what is in bench/results/ is written again.
+RUN: a run directory of `s1 nano demo`. Without it only what is in bench/results/ is written again.
 
 Knows sentences; every number in them comes from a file that a benchmark or the demo wrote.
 """
@@ -17,14 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from s1kit.metrics.summary import Metrics
-from s1kit.report.terminal import curve_lines
-from s1kit.reproduce.tables import Measured, markdown
-from s1kit.reproduce.variants import Variant, variants_markdown
+from s1kit.report.marks import marked
+from s1kit.report.pictures_curve import curve_picture
+from s1kit.reproduce.cells import Scale, cells
+from s1kit.reproduce.matrix import matrix_of
+from s1kit.reproduce.paper import comparisons
 from s1kit.store.run import RunDir
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
-REPRODUCED = "reproduce_nano.json"
+IMAGES = ROOT / "docs" / "images"
 
 
 def measured(results: Path = RESULTS) -> str:
@@ -77,11 +78,13 @@ def measured(results: Path = RESULTS) -> str:
 
 
 def curve(run: Path) -> str:
-    """The demo's chart, as the terminal shows it."""
+    """The demo's curve as a picture in docs/images/, and what it says."""
     opened = RunDir.open(run)
     measured = Metrics.model_validate_json((run / "metrics.json").read_text())
-    lines = curve_lines(measured, policies=opened.manifest.policies)
-    return "```text\n" + "\n".join(line.rstrip() for line in lines) + "\n```\n\n" + told(measured)
+    picture = curve_picture(marked(measured, opened.manifest.policies))
+    (IMAGES / "curve.svg").write_text(picture.svg(), encoding="utf-8")
+    (IMAGES / "curve.png").write_bytes(picture.png(3))
+    return told(measured)
 
 
 def told(measured: Metrics) -> str:
@@ -102,26 +105,14 @@ def told(measured: Metrics) -> str:
 
 
 def reproduced(results: Path = RESULTS) -> str:
-    """The tables of the paper in miniature."""
-    found = json.loads((results / REPRODUCED).read_text())
-    scale = found["scale"]
-    tables = {part: [Measured.model_validate(row) for row in found[part]] for part in ("table2", "table7")}
-    seeds = len(scale["seeds"])
-    return "\n".join(
-        [
-            f"Table 2: selections of {scale['size']} rows out of a pool of {scale['pool']:,}, {seeds} seeds each, "
-            f"{scale['questions']} questions of {scale['benchmark']}; differences in points, paired over questions.",
-            "",
-            markdown(tables["table2"]),
-            f"Table 7: the longest traces, whole or cut at {scale['cut']} tokens.",
-            "",
-            markdown(tables["table7"]),
-            "Trained variants: the base writing on its own (its tokens are all that it wrote), the fine-tuned model "
-            f"that ships, and models asked for tokens or steps (paper, section 5), {scale['traces']:,} rows each.",
-            "",
-            variants_markdown([Variant.model_validate(line) for line in found["variants"]]).rstrip(),
-        ]
-    )
+    """Every figure and table of the paper with its command, and what came of its claims in the nano world."""
+    found = matrix_of(json.loads((results / "reproduction.json").read_text()), [*cells(Scale()), *comparisons()])
+    lines = ["| paper | what it shows | here | command |", "|---|---|---|---|"]
+    for row in found.rows:
+        if row.command and not (row.appendix and row.status == "not an experiment"):
+            told = f"{row.mark} {row.label}" if row.status != "not an experiment" else "shown"
+            lines.append(f"| {row.number} | {row.shows.rstrip('.')} | {told} | `{row.command}` |")
+    return "\n".join(lines)
 
 
 def put(text: str, name: str, block: str) -> str:
@@ -168,10 +159,7 @@ def _equal(sweep: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--run", type=Path)
-    parser.add_argument("--reproduced", type=Path)
     options = parser.parse_args()
-    if options.reproduced is not None:
-        (RESULTS / REPRODUCED).write_text((options.reproduced / "results.json").read_text())
     readme = ROOT / "README.md"
     text = put(readme.read_text(), "measured", measured())
     text = put(text, "reproduced", reproduced())

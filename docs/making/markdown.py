@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 
@@ -18,8 +19,8 @@ def prose(doc: str) -> str:
     """A docstring's paragraphs: code in single back quotes, and nothing that Markdown would take for a tag."""
     parts = re.split(r"(`+)(.+?)\1", inspect.cleandoc(doc), flags=re.DOTALL)
     out = []
-    for text, _, code in zip(parts[::3], parts[1::3] + [""], parts[2::3] + [""], strict=True):
-        plain = text.replace("<", "&lt;").replace(">", "&gt;").replace("*", "\\*")
+    for text, _, code in zip(parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True):
+        plain = text.replace("<", "&lt;").replace("*", "\\*")
         out += [re.sub(r"\[bold\](.+?)\[/\]", r"**\1**", plain), f"`{' '.join(code.split())}`" if code else ""]
     return "".join(out)
 
@@ -47,21 +48,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @cache
 def notes(owner: type[Any]) -> dict[str, str]:
-    """Field -> the string under it, of a class and its bases: what the source says of each field."""
+    """Field -> the string under it, of a class and its bases: what the source says of each field.
+
+    A field that a class declares again has its own words or none: those of the base may be wrong there.
+    """
     found: dict[str, str] = {}
     for kind in reversed(owner.__mro__):
         if not kind.__module__.startswith("s1kit"):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
         assert isinstance(body, ast.ClassDef)
-        found |= under_names(body.body)
+        targets = [item.target for item in body.body if isinstance(item, ast.AnnAssign)]
+        own = {target.id for target in targets if isinstance(target, ast.Name)}
+        found = {name: told for name, told in found.items() if name not in own} | under_names(body.body)
     return found
 
 
 def under_names(body: Sequence[ast.stmt]) -> dict[str, str]:
     """Name -> the string below its assignment, in the body of a class or of a module."""
     found = {}
-    for item, after in zip(body, body[1:], strict=False):
+    for item, after in pairwise(body):
         told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
         target = item.target if isinstance(item, ast.AnnAssign) else None
         if isinstance(item, ast.Assign):

@@ -5,17 +5,19 @@ Knows annotations as pydantic keeps them. Refuses to know which page a record st
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as at
 import yaml
-from making.markdown import code, one_line
-from making.markdown import notes as notes_of
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+
+from making.markdown import code, one_line
+from making.markdown import notes as notes_of
 
 NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", Any: "anything", type(None): "none"}
 Link = Callable[[type[BaseModel]], str]
@@ -28,9 +30,8 @@ def bounds(metadata: tuple[Any, ...] | list[Any]) -> str:
     signs = {at.Gt: (">", "gt"), at.Ge: (">=", "ge"), at.Lt: ("<", "lt"), at.Le: ("<=", "le")}
     flat = [item for each in metadata for item in (each.metadata if isinstance(each, FieldInfo) else (each,))]
     told = [f"{sign} {getattr(m, name):g}" for m in flat for kind, (sign, name) in signs.items() if isinstance(m, kind)]
-    told += ["at least one" if m.min_length == 1 else f"at least {m.min_length}" for m in flat
-             if isinstance(m, at.MinLen)]  # fmt: skip
-    return " " + ", ".join(told) if told else ""
+    empty = ", not empty" if any(isinstance(m, at.MinLen) and m.min_length == 1 for m in flat) else ""
+    return (" " + ", ".join(told) if told else "") + empty
 
 
 def said(annotation: Any, link: Link) -> str:
@@ -42,7 +43,7 @@ def said(annotation: Any, link: Link) -> str:
         return " or ".join(code(value if isinstance(value, str) else repr(value)) for value in inner)
     if origin in (Union, types.UnionType):
         kept = [said(one, link) for one in inner if one is not type(None)]
-        return " or ".join([*kept, *(["none"] if type(None) in inner else [])])
+        return " or ".join([*dict.fromkeys(kept), *(["none"] if type(None) in inner else [])])
     if origin is tuple:
         if inner[-1:] == (Ellipsis,):
             return f"list of {said(inner[0], link)}"
@@ -61,6 +62,8 @@ def default(field: FieldInfo) -> str:
     if field.is_required() or (field.default is PydanticUndefined and field.default_factory is None):
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, BaseModel) and not value.model_dump(exclude_defaults=True):
+        return "its defaults"
     return code(as_yaml(plain(value))) if value is not None else "none"
 
 
@@ -77,6 +80,8 @@ def plain(value: Any) -> Any:
 
 def as_yaml(value: Any) -> str:
     """On one line, as a recipe has it."""
+    if isinstance(value, str) and not value.strip():
+        return json.dumps(value)
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...")
 

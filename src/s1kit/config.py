@@ -32,8 +32,11 @@ class AskConfig(Record):
     """``s1 ask``: where one question goes."""
 
     model: str = "nano"
+    """Folder or hub id of the model; ``nano`` is the one that ships with s1kit."""
     format: str = "s1"
+    """A think format by name, or a .yaml file."""
     system: str | None = None
+    """A system message."""
     engine: EngineConfig = EngineConfig(slots=1)
     sampling: Sampling = Sampling()
     seed: int = 0
@@ -49,14 +52,19 @@ class RunConfig(Record):
     model: str = "nano"
     """Folder or hub id of the model; ``nano`` is the one that ships with s1kit."""
     format: str = "s1"
+    """A think format by name, or a .yaml file."""
     system: str | None = None
+    """A system message, the same for all questions."""
     engine: EngineConfig = EngineConfig()
     sampling: Sampling = Sampling()
     samples: Positive = 1
+    """Per question and policy."""
     seed: int = 0
     """The run's seed; a row's is H(seed, question, sample)."""
     grader: Literal["default", "s1_compat"] = "default"
+    """s1_compat: as the reference code grades."""
     out: str = "runs"
+    """Where run directories go."""
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Self:
@@ -108,6 +116,7 @@ class SweepConfig(RunConfig):
     upto: Positive | None = None
     """The last token that ``every`` probes; None: the largest budget, or 32 probes."""
     max_answer: Positive = 1024
+    """Tokens reserved for the answer."""
     on_overflow: Literal["refuse", "clamp"] = "refuse"
     """Rows whose context is too small for a budget: refused before the first request, or given what room there is."""
 

@@ -18,6 +18,7 @@ AnswerKind = Literal["integer", "math", "choice", "text"]
 Phase = Literal["think", "answer"]
 Origin = Literal["model", "forced"]
 Why = Literal["open", "prefill", "think", "nudge", "close", "cutoff", "answer"]
+"""What a segment is for; nudge and cutoff are the forced words, open, prefill and close the forced frame."""
 Ended = Literal[
     "model", "cutoff", "context", "no_room", "stuck", "error", "unmet", "early", "unsure"
 ]  # fmt: skip
@@ -25,7 +26,9 @@ Ended = Literal[
 fits; stuck: a nudge was followed by nothing; unmet: no try of rejection sampling was short enough; early: trial answers
 were settled; unsure: given up for lack of confidence."""
 AnswerEnded = Literal["turn_end", "length", "reopened", "error"]
+"""How the answer ended. length: at ``max_answer``; reopened: where another thought began; error: the engine failed."""
 Verdict = Literal["correct", "incorrect", "no_answer", "ungraded"]
+"""no_answer: nothing could be extracted; ungraded: an error, or no reference."""
 Role = Literal["budget", "natural", "extension", "placebo", "fresh", "anytime", "unforced", "other"]
 """What a point of a run is for: budget, natural, extension and unforced make the curve, the others stand beside it."""
 RunKind = Literal["eval", "sweep", "search", "import", "train", "pretrain", "curate"]
@@ -71,7 +74,9 @@ class Question(Record):
     """Reference answer as text; None where there is none, and then the row can only be ``ungraded``."""
     answer_kind: AnswerKind
     choices: tuple[str, ...] = ()
+    """Of a choice question, without letters."""
     source: str = ""
+    """Where it comes from."""
     domain: str | None = None
     licence: str | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
@@ -116,7 +121,9 @@ class Trace(Record):
     tokenizer: str | None = None
     """Which tokenizer counted ``thinking_tokens``: counts of different tokenizers are not comparable."""
     finish: str | None = None
+    """How the teacher's endpoint says it ended."""
     usage: dict[str, int] = Field(default_factory=dict)
+    """Tokens, as the endpoint counts them."""
     error: str | None = None
     """Why there is none: thinking and answer are then empty."""
 
@@ -133,6 +140,7 @@ class Decision(Record):
     source: str
     step: str
     kept: bool
+    """Whether the row is in the next step."""
     reason: str = ""
     """The rule that decided, in a word or two; empty for a row that nothing was said against."""
     evidence: str = ""
@@ -161,6 +169,7 @@ class Filed(Record):
     code: str
     """A two-digit class of the Mathematics Subject Classification, a column's own word, or ``other``."""
     how: Literal["model", "column", "lexical", "unknown"]
+    """Who said so; unknown: nobody."""
     score: float | None = None
     said: str | None = None
     """A model's last words, where one was asked."""
@@ -172,6 +181,7 @@ class Chosen(Record):
     question_id: str
     domain: str
     how: Literal["preselected", "drawn", "longest", "all"]
+    """By which part of the rule."""
     rank: int | None = None
     """Place by trace length among those left in its domain, 0 the longest; None where rank played no part."""
     left: int | None = None
@@ -184,6 +194,7 @@ class Selection(Record):
     """A drawn set: everything that is needed to draw it again."""
 
     rule: str
+    """As `s1kit.curate.select` names it."""
     size: int
     seed: int
     ids: tuple[str, ...]
@@ -197,11 +208,13 @@ class TrainRow(Record):
     """One row of a training set: token ids and labels (-100 where no loss is taken), nothing to re-tokenise."""
 
     id: str
+    """Content id of the row."""
     question_id: str
     format: str
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
     n_tokens: int
+    """Of ``input_ids``."""
 
 
 class Segment(Record):
@@ -215,7 +228,9 @@ class Segment(Record):
     origin: Origin
     why: Why
     start: int
+    """Place in ``Generation.token_ids``, from 0."""
     end: int
+    """One behind the last."""
     stop_id: int | None = None
     text: str | None = None
 
@@ -233,14 +248,20 @@ class Generation(Record):
     question_id: str
     policy_id: str
     sample: int = 0
+    """From 0."""
     n_prompt: int = 0
+    """Tokens of the rendered prompt."""
     token_ids: tuple[int, ...] | None = None
+    """None where the engine gives text alone."""
     segments: tuple[Segment, ...] = ()
     ended: Ended
     answer_ended: AnswerEnded | None = None
     extensions: int = 0
+    """Ends of thinking that were suppressed."""
     min_met: bool = True
+    """Whether ``min_thinking`` was reached; true where none was asked."""
     looped: bool = False
+    """The end of the thinking repeats itself."""
     n_thinking_model: int = 0
     n_thinking_forced: int = 0
     n_answer: int = 0
@@ -258,11 +279,14 @@ class Generation(Record):
     confidence: tuple[float, ...] | None = None
     """Of each token that the model wrote, thinking then answer, where the policy records it (DeepConf)."""
     exact: bool = True
+    """Token ids in and token ids out: every number of tokens was counted, none guessed."""
     engine_ms: float = 0.0
+    """Milliseconds in the engine, this row alone."""
     thinking_text: str = ""
     """Decoded for reading; the tokens are the record."""
     answer_text: str = ""
     error: str | None = None
+    """Why there is no answer, where the engine failed."""
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -283,10 +307,14 @@ class Grade(Record):
     sample: int = 0
     grader: str
     version: int
+    """Of the grader: moves when verdicts could."""
     verdict: Verdict
     rule: str
+    """What decided, as the grader names it."""
     extracted: str | None = None
+    """The answer as it was read."""
     reference: str | None = None
+    """What it was compared with."""
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -311,12 +339,16 @@ class EngineInfo(Record):
     exact: bool = True
     """Token ids in, token ids out. False for text-only engines."""
     min_tokens: bool = True
+    """Can hold back stops for a number of tokens."""
     stop_seqs: bool = True
+    """Can stop at several ids in a row."""
     banned_ids: bool = True
+    """Can leave ids out of the draw."""
     crn: bool = True
     """Common random numbers: token t of a sequence is drawn with a generator keyed (seed, t), so batching, chunking
     and budgets do not change a sample. Where false, token equality is claimed for greedy decoding only."""
     logprobs: bool = False
+    """Gives log-probabilities of the most likely ids."""
     streams: bool = True
     """Gives the tokens of a request as they come; where false, all at its end."""
     top_k: bool = True
@@ -346,12 +378,16 @@ class RunManifest(Record):
     """policy_id -> the policy, its label and its sampling, as canonical values."""
     packages: dict[str, str] = Field(default_factory=dict)
     git: dict[str, Any] = Field(default_factory=dict)
+    """Commit, and whether the tree was clean."""
     seeds: dict[str, int] = Field(default_factory=dict)
     hardware: dict[str, Any] = Field(default_factory=dict)
     started: str
     finished: str | None = None
     seconds: float | None = None
+    """Of all sessions."""
     counts: dict[str, int] = Field(default_factory=dict)
+    """Questions, generations, errors and the like."""
     hashes: dict[str, str] = Field(default_factory=dict)
     """File name inside the run to SHA-256, for ``s1 runs verify``."""
     parent: str | None = None
+    """Id of the run that it was made from."""

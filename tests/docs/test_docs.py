@@ -39,7 +39,7 @@ def ran(words: list[str], folder: Path) -> tuple[int, str]:
     binaries = str(Path(sys.executable).parent)
     environment = {
         **os.environ, "PATH": f"{binaries}:{os.environ['PATH']}", "COLUMNS": "100", "NO_COLOR": "1",
-        "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "TERM": "dumb",
+        "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "TERM": "dumb", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     done = subprocess.run(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder, env=environment, timeout=LONGEST

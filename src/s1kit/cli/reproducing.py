@@ -25,7 +25,6 @@ class Job:
     command: str
     needs: Mapping[str, str] = field(default_factory=dict)
     """Part -> what keeps it from being made."""
-    nano: bool = False
     priced: bool = False
     """Whether lengths and cost are those of the paper's model."""
 
@@ -38,7 +37,7 @@ def nano_job(out: Path | None, sets: Sequence[str]) -> Job:
 
     scale, _ = load(Scale, None, None, tuple(sets))
     planned: list[Cell | Versus] = [*cells(scale), *comparisons()]
-    return Job(planned, scale, out or Path("nano-runs/reproduce"), _command("nano", sets), nano=True)
+    return Job(planned, scale, out or Path("nano-runs/reproduce"), _command("nano", sets))
 
 
 def recipe_job(recipe: str, out: Path | None, sets: Sequence[str]) -> Job:
@@ -64,7 +63,7 @@ def _command(what: str, sets: Sequence[str]) -> str:
 
 
 def tell(job: Job) -> dict[str, str]:
-    """Write all that is known: results, tables, figures, and of the nano world the matrix. Part -> Markdown."""
+    """Write all that is known: results, tables, figures and the matrix. Part -> Markdown."""
     from s1kit.reproduce.figures import write_figures
     from s1kit.reproduce.matrix import write_matrix
     from s1kit.reproduce.results import write_results
@@ -72,8 +71,7 @@ def tell(job: Job) -> dict[str, str]:
     job.out.mkdir(parents=True, exist_ok=True)
     texts = write_results(job.scale, job.planned, job.out, job.command, job.needs)
     write_figures(job.out, job.scale, job.planned, job.command)
-    if job.nano:  # its page speaks of the nano world; it links what lies there, so it comes last
-        write_matrix(job.out, job.scale, job.planned)
+    write_matrix(job.out, job.scale, job.planned, job.command)  # it links what lies there, so it comes last
     return texts
 
 

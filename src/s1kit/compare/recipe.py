@@ -42,6 +42,7 @@ class _Method(Record):
     model: str | None = None
     """None: the comparison's."""
     format: str | None = None
+    """None: the comparison's."""
     temperature: Temperature | None = None
     """None: greedy for methods of one thought, 1 for sampled ones."""
     seeds: Positive | None = None
@@ -55,13 +56,17 @@ class ForcingMethod(_Method):
 
     method: Literal["budget_forcing"]
     budgets: tuple[Count, ...] = ()
+    """Maximum thinking tokens, one setting each."""
     natural: bool = False
+    """A setting in which the model stops by itself."""
     extensions: tuple[Positive, ...] = ()
+    """Numbers of suppressed ends, one setting each."""
     nudges: tuple[str, ...] | None = None
     """Appended in rotation; None: the format's; [""]: nothing."""
     after_nudge: Sampling | None = None
     """How tokens are drawn after the first nudge."""
     frequency_penalty: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
+    """Of every setting: see Sampling."""
 
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> Self:
@@ -75,7 +80,9 @@ class TokenMethod(_Method):
 
     method: Literal["token_conditional"]
     limits: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Tokens that are asked for, one setting each."""
     forced: bool = False
+    """Thinking is also closed there."""
 
 
 class StepMethod(_Method):
@@ -83,7 +90,9 @@ class StepMethod(_Method):
 
     method: Literal["step_conditional"]
     limits: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Steps that are asked for, one setting each."""
     forced: bool = False
+    """Thinking is also closed when the countdown says 0."""
     step_tokens: Positive = 100
     """Tokens that a step may have when control is judged: the paper's."""
 
@@ -107,7 +116,9 @@ class RejectionMethod(_Sampled):
 
     method: Literal["rejection"]
     limits: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Thinking tokens that a try may have, one setting each."""
     tries: Positive = 16
+    """The most samples that a row may take."""
 
 
 class VoteMethod(_Sampled):
@@ -116,6 +127,7 @@ class VoteMethod(_Sampled):
     method: Literal["vote"]
     rule: Rule = "majority"
     k: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Votes of so many samples, one setting each."""
     samples: Positive | None = None
     """Samples stored per question; None: as many as ``seeds`` votes of the largest k need."""
     unforced: Positive | None = None
@@ -124,6 +136,7 @@ class VoteMethod(_Sampled):
     scorer: str | None = None
     """Reward model of weighted and best_of_n: ``oracle``, ``random``, ``length``, a shipped name or a folder."""
     layout: str | None = None
+    """How the reward model is asked; None: as its folder says."""
     reduction: Literal["last", "min", "mean", "prod"] = "last"
     """How the scores of a thought's steps become one."""
     steps: StepsBy = StepsBy()
@@ -155,15 +168,25 @@ class TreeMethod(_Sampled):
     method: Literal["tree_search"]
     search: Literal["rebase", "beam", "dvts"] = "rebase"
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Leaves of a tree, one setting each."""
     scorer: str
+    """``oracle``, ``random``, ``length``, a shipped name or a folder."""
     layout: str | None = None
+    """How the reward model is asked; None: as its folder says."""
     steps: StepsBy = StepsBy()
+    """Where a node ends."""
     aggregate: Literal["majority", "weighted", "best"] = "majority"
+    """How the leaves become one answer."""
     reduction: Literal["last", "min", "mean", "prod"] = "last"
+    """How the scores of a leaf's steps become one."""
     temperature_b: Annotated[float, Field(gt=0)] = 0.2
+    """REBASE's balance temperature."""
     rounding: Literal["largest_remainder", "ceil", "round"] = "largest_remainder"
+    """How REBASE's shares become whole children."""
     expand: Positive = 4
+    """Children per kept node (beam, dvts)."""
     max_depth: Positive = 50
+    """Steps of a branch at most."""
 
 
 SinglePolicy = Annotated[
@@ -178,7 +201,9 @@ class PoliciesMethod(_Method):
 
     method: Literal["policies"]
     name: str
+    """What tables call it: these have no usual name."""
     policies: Annotated[tuple[SinglePolicy, ...], Field(min_length=1)]
+    """One setting each."""
 
 
 Method = Annotated[
@@ -194,19 +219,26 @@ class CompareConfig(Record):
     """Folder of the comparison below ``out``."""
     benchmark: str = "nano_mixed"
     limit: Positive | None = 60
+    """Only the first questions; None: all."""
     model: str = "nano"
     format: str = "s1"
     system: str | None = None
     engine: EngineConfig = EngineConfig()
     seed: int = 0
     seeds: Positive = SEEDS
+    """Draws per question where tokens are sampled."""
     max_answer: Positive = 1024
+    """Tokens reserved for the answer."""
     on_overflow: Literal["refuse", "clamp"] = "refuse"
+    """Rows whose context is too small for a budget: refused, or given what room there is."""
     grader: Literal["default", "s1_compat"] = "default"
+    """s1_compat: as the reference code grades."""
     baseline: str | None = None
     """The method that the others are compared with; None: every two."""
     methods: tuple[Method, ...]
+    """What is compared; the guide has a table."""
     out: str = "runs"
+    """The comparison's folder goes in here."""
 
     @model_validator(mode="after")
     def _methods_can_be_told_apart(self) -> Self:

@@ -51,6 +51,7 @@ class EndpointConfig(Record):
 
     kind: Literal["endpoint"] = "endpoint"
     model: str
+    """As the server names it."""
     base_url: str = "https://api.openai.com/v1"
     key_env: str = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key; the key itself is never written anywhere."""
@@ -61,10 +62,13 @@ class EndpointConfig(Record):
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request's body, as the server names them."""
     concurrency: Positive = 8
+    """Calls that are open at once."""
     tries: Positive = 5
+    """Of one call, the first included."""
     timeout: float = Field(default=600, gt=0)
     """Seconds without a byte after which a request is given up."""
     stream: bool = True
+    """Ask for the reply as it comes, so that a long one is not taken for a dead one."""
     price_in: float | None = Field(default=None, ge=0)
     """Per million prompt tokens, in your currency; None: unknown, and the cost is then not stated."""
     price_out: float | None = Field(default=None, ge=0)
@@ -79,11 +83,13 @@ class LocalConfig(Record):
     format: str = "s1"
     temperature: float = Field(default=0, ge=0)
     max_thinking: Positive | None = None
+    """At most so many thinking tokens; None: all the room there is."""
     max_answer: Positive = 1024
     seed: int = 0
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = "cpu"
     slots: Positive = 64
+    """Rows that run at once."""
 
 
 class NanoTeacherConfig(Record):
@@ -122,16 +128,20 @@ class DecontaminateConfig(Record):
     mode: Literal["paper", "coverage"] = "coverage"
     """paper: any shared word 8-gram. coverage: enough of them, boilerplate left out, and near-duplicates."""
     n: Positive = 8
+    """Words of an n-gram."""
     least_coverage: Share = 0.3
+    """Share of an evaluation question's n-grams from which a row is out (coverage mode)."""
     boilerplate: Positive | None = 10
     """N-grams in more questions than this prove nothing (coverage mode)."""
     near: Share = 0.6
+    """Share of 3-word shingles in common from which two questions are near (coverage mode)."""
 
 
 class TraceConfig(Record):
     """The teacher, and what is done with what it says."""
 
     teacher: ModelConfig | None = None
+    """Who thinks; None: ``file`` or ``meta``, or no traces."""
     file: str | None = None
     """Traces that are there already: JSONL or Parquet with question (or question_id), thinking and answer."""
     meta: str | None = None
@@ -152,7 +162,9 @@ class DomainConfig(Record):
     """Who files a question under a class of the Mathematics Subject Classification."""
 
     by: Literal["lexical", "column", "model"] = "lexical"
+    """By words, by a column of the source, or by asking a model."""
     model: ModelConfig | None = None
+    """Whom ``by: model`` asks."""
     asks: Positive = 3
     """How often a model that names no known class is asked, in all."""
 
@@ -167,7 +179,9 @@ class DifficultyConfig(Record):
     """The solvers: what any of them solves is dropped."""
 
     solvers: dict[str, ModelConfig] = Field(default_factory=dict)
+    """Name -> the model that tries every question."""
     judge: ModelConfig | None = None
+    """Asked where no rule decides; None: such attempts are undecided."""
     asks: Positive = 3
     """How often a judge that says neither Yes nor No is asked, in all."""
     undecided: Literal["drop", "keep"] = "drop"
@@ -178,6 +192,7 @@ class PreselectConfig(Record):
     """Rows of a source that need no further filter if the teacher solved them (paper, section 2.2)."""
 
     source: str
+    """Whose rows."""
     longer_than: int = 0
     """Only traces of more tokens than this."""
 
@@ -186,7 +201,10 @@ class SelectConfig(Record):
     """Which rows become the set."""
 
     rule: Literal["paper", "notebook", "random", "diverse", "longest", "full"] = "paper"
+    """paper: Algorithm 1; notebook: the rule of its published notebook; full: every row; the others are the sets that
+    the paper compares with."""
     size: Positive = 1000
+    """Questions of the set."""
     seed: int = 0
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     """Folder of the selection; None: rule, size and seed."""
@@ -212,6 +230,7 @@ class TrainSetConfig(Record):
     """The rows that are trained on."""
 
     format: str = "s1"
+    """Think format that the rows are written in."""
     model: str = "nano"
     """Folder whose tokenizer and chat template the rows are written with."""
     condition: Literal["none", "token", "step"] = "none"

@@ -67,6 +67,7 @@ class Anytime(Record):
     """The anytime curve and its summary; shares and accuracies in 0..1, medians in thinking tokens."""
 
     n: int
+    """Traces."""
     curve: tuple[CurvePoint, ...]
     accuracy: float
     """Of the traces as they ended."""
@@ -78,6 +79,7 @@ class Anytime(Record):
     oracle_tokens_mean: float
     """Its mean thinking tokens; a trace that is never right is run to its end."""
     tokens_mean: float
+    """Of the traces as they ended."""
     first_right_median: float | None
     """Over the traces that were right at some time."""
     last_flip_median: float | None

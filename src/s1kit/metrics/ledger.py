@@ -30,6 +30,7 @@ class LedgerEntry(Record):
     baseline_id: str
     baseline_label: str
     against: Against
+    """What the baseline is: see `Against`."""
     extensions: int
     n_pairs: int
     n_ungraded: int

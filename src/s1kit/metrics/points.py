@@ -40,19 +40,25 @@ class Point(Record):
     thinking_p50: float
     thinking_p95: float
     answer_mean: float
+    """Tokens of answers."""
     total_mean: float
     """Thinking and answer tokens; prompts are not counted."""
     extensions_mean: float
+    """Suppressed ends."""
     share_no_answer: float
     share_cutoff: float
+    """Rows whose budget ran out; the shares below are of the other ends (``Generation.ended``)."""
     share_context: float
     share_no_room: float
     share_stuck: float
     share_looped: float
+    """Rows whose thinking repeats itself at its end."""
     share_error: float
+    """Rows on which the engine failed."""
     max_thinking: int | None
     """The budget that was asked for; None: no maximum."""
     min_thinking: int | None
+    """The minimum that was asked for; None: none."""
     share_within: float | None
     """Generations whose own thinking lies in [min_thinking, max_thinking]; None where neither was asked."""
     paid_tokens: int

@@ -33,10 +33,12 @@ class RunControl(Record):
 
     policy_id: str
     tokens: float
+    """Mean thinking tokens."""
     minimum: float | None
     maximum: float | None
     within: bool
     unbounded: bool
+    """Neither bound was asked: not in the denominator."""
 
 
 class Control(Record):
@@ -59,13 +61,16 @@ class Scaling(Record):
     per: Per
     value: float | None
     theil_sen: float | None
+    """Median over the same pairs."""
     interval: Interval | None = None
     """Bootstrap of ``value`` over questions, resampled jointly for all runs."""
     n_runs: int
     n_pairs: int
     """Pairs that went into the mean."""
     n_equal: int
+    """Pairs with equal tokens."""
     n_zero: int
+    """Pairs with a run of 0 tokens, per doubling."""
     refused: str | None = None
 
 

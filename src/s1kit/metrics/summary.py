@@ -27,6 +27,7 @@ class Metrics(Record):
     grader_version: int
     n_questions: int
     seed: int
+    """Of every resampling."""
     points: tuple[Point, ...]
     """By rising mean thinking tokens."""
     series: dict[str, str]
@@ -45,6 +46,7 @@ class Metrics(Record):
     performance: float | None
     """Best accuracy in the main series; None where a row of it is ungraded."""
     best: str | None
+    """The policy that has it."""
     ledger: tuple[LedgerEntry, ...]
     anytime: Anytime | None = None
     notes: tuple[str, ...] = ()

@@ -18,7 +18,9 @@ class Ask(Record):
     """A number of tokens or steps (paper, section 5: token- and step-conditional control)."""
 
     unit: Unit
+    """What is counted."""
     limit: Annotated[int, Field(strict=True, gt=0)]
+    """"Think for up to so many" of them."""
 
     def prompt(self, text: str) -> str:
         """The user turn that asks for it."""
@@ -37,6 +39,7 @@ class AskAmount(Record):
     """A short or a long thought (paper, section 5: class-conditional control)."""
 
     amount: Literal["short", "long"]
+    """Which of the two is asked for."""
 
     def prompt(self, text: str) -> str:
         """The user turn that asks for it."""

@@ -19,6 +19,7 @@ class Confident(Bounded):
 
     kind: Literal["confident"] = "confident"
     bar: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field()
+    """In nats; higher is surer."""
     window: Positive = 2048
     """The paper's; no trace shorter than this is given up."""
     logprobs: Annotated[int, Field(strict=True, ge=2)] = 20

@@ -26,6 +26,7 @@ class Unforced(Record):
     max_tokens: Positive | None = None
     """None: as much as the context holds."""
     ask: Asked | None = None
+    """Said in the prompt."""
 
     def slug(self) -> str:
         """Short readable name, the first half of the policy id."""
@@ -48,6 +49,7 @@ class Bounded(Record):
     max_thinking: Count | None = None
     """None: all the room the context leaves."""
     max_answer: Positive = 1024
+    """Tokens reserved for the answer."""
     cutoff_suffix: str | None = None
     """What follows the closing delimiter when the budget ran out; None: the format's ("Final Answer:")."""
     on_overflow: Literal["refuse", "clamp"] = "refuse"
@@ -75,6 +77,7 @@ class BudgetForcing(Bounded):
 
     kind: Literal["budget_forcing"] = "budget_forcing"
     min_thinking: Count = 0
+    """Ends of thinking before so many thinking tokens are suppressed, each with a nudge."""
     extensions: Count = 0
     """How many ends of thinking to suppress, each replaced by a nudge."""
     nudges: tuple[str, ...] | None = None

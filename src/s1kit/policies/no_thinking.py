@@ -15,7 +15,9 @@ class NoThinking(Bounded):
 
     kind: Literal["no_thinking"] = "no_thinking"
     max_thinking: Literal[0] = 0
+    """Nothing is thought."""
     prefill: str = "Okay, I think I have finished thinking."
+    """The sentence in the thought's place: the paper's."""
 
     def slug(self) -> str:
         """Short readable name, the first half of the policy id."""

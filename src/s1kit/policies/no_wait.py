@@ -21,6 +21,7 @@ class NoWait(Bounded):
 
     kind: Literal["no_wait"] = "no_wait"
     words: tuple[str, ...] = WORDS
+    """The paper's keywords, unless others are given."""
 
     @field_validator("words")
     @classmethod

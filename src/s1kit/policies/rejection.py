@@ -23,7 +23,9 @@ class Rejection(Bounded):
 
     kind: Literal["rejection"] = "rejection"
     max_thinking: Positive = Field()
+    """The limit of a try, in thinking tokens."""
     tries: Positive = 16
+    """The most samples that a row may take."""
 
     def most_thinking(self) -> int | None:
         """One more than the limit: the token by which a try was too long."""

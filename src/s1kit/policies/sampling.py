@@ -21,9 +21,11 @@ class Sampling(Record):
     temperature: float = Field(default=0.0, ge=0.0, le=10.0)
     """0 is greedy."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    """1 keeps every token."""
     top_k: Count = 0
     """0 keeps every token."""
     frequency_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """0 punishes nothing."""
     seed: int = 0
     """Row seed, H(run seed, question, sample, try); the run's own seed never enters a policy's identity."""
 

@@ -19,8 +19,11 @@ class SoftCutoff(Bounded):
 
     kind: Literal["soft_cutoff"] = "soft_cutoff"
     max_thinking: Count = Field()
+    """The limit, in thinking tokens, behind which the window begins."""
     grace: Positive = 64
+    """Tokens of the window."""
     until: str = Field(default="\n", min_length=1)
+    """What ends the window: a newline, unless said otherwise."""
 
     def most_thinking(self) -> int | None:
         """The limit and the grace."""

@@ -18,6 +18,7 @@ class StepsBy(Record):
     """What a step of a thought is."""
 
     by: Literal["text", "countdown", "tokens"] = "text"
+    """At a text, at a countdown's announcements, or after so many tokens."""
     text: str = Field(default="\n\n", min_length=1)
     """What ends a step, where it goes by text: a blank line, unless said otherwise."""
     total: Positive = 16
@@ -32,17 +33,21 @@ class TreeSearch(Bounded):
     kind: Literal["tree_search"] = "tree_search"
     search: Literal["rebase", "beam", "dvts"] = "rebase"
     width: Positive = 16
+    """Leaves of a tree."""
     scorer: str = "random"
     """``oracle``, ``random``, ``length``, or the name or folder of a reward model."""
     layout: str | None = None
     """How that model is asked (`s1kit.search.reward_load`); None: as its folder says."""
     steps: StepsBy = StepsBy()
+    """Where a node ends."""
     temperature_b: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.2
     """REBASE's balance temperature; the reference's."""
     rounding: Literal["largest_remainder", "ceil", "round"] = "largest_remainder"
+    """How REBASE's shares become whole children; ceil and round as its code and its paper do."""
     expand: Positive = 4
     """Children per kept node (beam, dvts)."""
     max_depth: Positive = 50
+    """Steps of a branch at most; what is open then answers."""
 
     @model_validator(mode="after")
     def _subtrees_are_whole(self) -> Self:

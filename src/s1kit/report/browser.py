@@ -16,8 +16,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from s1kit import __version__
-from s1kit.report.browser_question import Packed, pack
+from s1kit.benchmarks.publishing import is_gated
+from s1kit.report.browser_question import Packed, closed_pack, pack
 from s1kit.report.browser_rows import rows_by_question
+from s1kit.report.gated import withheld
 from s1kit.report.marks import PROBE
 from s1kit.report.shelf import Listed, Shelf
 from s1kit.report.shell import environment
@@ -33,11 +35,13 @@ A question is never divided."""
 Tell = Callable[[int, int], None]
 
 
-def write_browser(folder: Path, shelves: Sequence[Shelf], title: str, tell: Tell | None = None) -> Path:
+def write_browser(
+    folder: Path, shelves: Sequence[Shelf], title: str, tell: Tell | None = None, *, with_gated: bool = False
+) -> Path:
     """Write ``browse.html``, ``assets/browse*`` and ``data/browse*.js`` into ``folder``; the page's path.
 
     ``tell`` hears of questions done and in all. The probes of an anytime curve are left out where a run has anything
-    else. Raises StoreError for a run that cannot be read, or a folder that cannot be written.
+    else. Questions that must not be published lose their words, but for ``with_gated``. Raises StoreError for a run that cannot be read, or a folder that cannot be written.
     """
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "assets").mkdir(exist_ok=True)
@@ -52,13 +56,15 @@ def write_browser(folder: Path, shelves: Sequence[Shelf], title: str, tell: Tell
         if tell is not None:
             tell(done, total)
 
-    indexes = [_write_shelf(folder / "data", f"browse-{i}", shelf, step) for i, shelf in enumerate(shelves)]
+    indexes = [_write_shelf(folder / "data", f"browse-{i}", shelf, step, with_gated) for i, shelf in enumerate(shelves)]
     _write(folder / "data" / "browse.js", {"title": visible(title), "runs": indexes})
     for name in ASSETS:
         write_atomic(folder / "assets" / name, (files("s1kit.report") / "templates" / name).read_text(encoding="utf-8"))
     scripts = [name for name in ASSETS if name.endswith(".js")]
-    page = environment().get_template(f"{PAGE}.j2").render(title=title, scripts=scripts, version=__version__)
-    write_atomic(folder / PAGE, page)
+    hides = withheld((shelf.run for shelf in shelves), with_gated)
+    page = environment().get_template(f"{PAGE}.j2")
+    said = page.render(title=title, scripts=scripts, version=__version__, withheld=hides)
+    write_atomic(folder / PAGE, said)
     return folder / PAGE
 
 
@@ -75,7 +81,9 @@ def shown(shelf: Shelf) -> tuple[Listed, ...]:
     return rest or shelf.policies
 
 
-def _write_shelf(folder: Path, name: str, shelf: Shelf, step: Callable[[], None]) -> dict[str, Any]:
+def _write_shelf(
+    folder: Path, name: str, shelf: Shelf, step: Callable[[], None], with_gated: bool
+) -> dict[str, Any]:
     """Shards and index of one run; what the page must know before it loads the index."""
     policies = shown(shelf)
     columns = {policy.policy_id: i for i, policy in enumerate(policies)}
@@ -89,11 +97,16 @@ def _write_shelf(folder: Path, name: str, shelf: Shelf, step: Callable[[], None]
             hint = f"`s1 runs verify {shelf.run.path}` says what is wrong with it"
             raise StoreError(f"the generations of `{shelf.run.path}` are not ordered by its questions", hint)
         seen.add(question_id)
-        packed = pack(questions[question_id], rows, columns, grades, shelf.decode)
+        question = questions[question_id]
+        closed = not with_gated and is_gated(question, shelf.run.manifest)
+        packed = (closed_pack if closed else pack)(question, rows, columns, grades, shelf.decode)
         lines.append({**packed.line, "shard": shard.add(question_id, packed)})
         step()
     shard.flush()
-    described = [{"id": p.policy_id, "label": visible(p.label), "mark": p.mark, "budget": p.budget} for p in policies]
+    described = [
+        {"id": p.policy_id, "label": visible(p.label), "mark": p.mark, "budget": p.budget, "counted": p.counted}
+        for p in policies
+    ]
     head = {"name": shelf.name, "file": name, "run": visible(shelf.run.id), "grader": visible(shelf.grader)}
     _write(folder / f"{name}.js", {**head, "policies": described, "questions": lines})
     return {**head, "n": len(lines)}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from s1kit.benchmarks.publishing import hide_grade, hide_question
 from s1kit.report.browser_rows import Row
 from s1kit.report.browser_texts import Ids, Texts, characters, spell_characters
 from s1kit.report.text import visible
@@ -81,6 +82,19 @@ def pack(
         ],
     }
     return Packed({"id": question.id, "text": teaser, **about, "rows": columns}, whole)
+
+
+def closed_pack(
+    question: Question,
+    rows: Sequence[Row],
+    policies: Mapping[str, int],
+    grades: Mapping[Key, Grade],
+    decode: Decode | None,
+) -> Packed:
+    """As ``pack``, of a question that must not be published: ids, numbers, marks and verdicts, and no words."""
+    shown = {row.key: hide_grade(grades[row.key]) for row in rows if row.key in grades}
+    packed = pack(hide_question(question), [row.hidden() for row in rows], policies, shown, decode)
+    return Packed({**packed.line, "text": question.id}, {**packed.whole, "closed": True})
 
 
 def _record(row: Row, column: int, grade: Grade | None, parts: list[list[Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ one by one, which for ten thousand traces takes longer than writing them: ``s1 r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from s1kit.benchmarks.publishing import LEFT_OUT
 from s1kit.report.browser_texts import Ids
 from s1kit.store import layout
 from s1kit.store.journal import decode, read_offsets
@@ -29,6 +30,8 @@ _PLAIN = (
 _TEXTS = ("thinking_text", "answer_text")
 BATCH = 64
 """Rows read at a time: of 32,000 tokens each, 16 MiB."""
+HIDDEN = "…"
+"""What stands for the words of a stretch that must not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,16 @@ class Row:
     def key(self) -> layout.Key:
         """Identity of the row inside its run."""
         return (self.plain["question_id"], self.plain["policy_id"], self.plain["sample"])
+
+    def hidden(self) -> Row:
+        """The row without words, as ``publishing.hide_generation`` would have it; its numbers and marks stay."""
+
+        def dots(segment: Mapping[str, Any]) -> dict[str, Any]:
+            return {**segment, "text": HIDDEN if segment["text"] or segment["end"] > segment["start"] else ""}
+
+        segments = [dots(segment) for segment in self.plain["segments"] or ()]
+        plain = {**self.plain, "segments": segments, "error": self.plain["error"] and LEFT_OUT}
+        return Row(plain, None, LEFT_OUT, "")
 
 
 def rows_by_question(run: RunDir, policies: Collection[str], tokens: bool = True) -> Iterator[tuple[str, list[Row]]]:

@@ -18,8 +18,8 @@ from s1kit.metrics.summary import Metrics
 from s1kit.report import lead
 from s1kit.report.browser import link, write_browser
 from s1kit.report.charts import anytime_svg, curve_svg
-from s1kit.report.gated import WITHHELD, Full, blanked, has_gated
-from s1kit.report.marks import CURVE, Marked, marked
+from s1kit.report.gated import Full, blanked, withheld
+from s1kit.report.marks import CURVE, Marked, marked, uncounted
 from s1kit.report.moments import Moment, Pick, pick, tell
 from s1kit.report.page import POINT_HEADS, facts, ledger_rows, point_rows, run_facts, trigger_sentence
 from s1kit.report.rows import Key, Row, fetch, read_rows
@@ -60,19 +60,19 @@ def build_report(
 
     ``out``: a folder to put ``index.html`` in, by default the run's own ``report/``; or an ``.html`` file, which stands
     by itself, as any page does without ``browser``: it holds the first traces. ``decode`` turns token ids into text:
-    with it the forced tokens are highlighted. Questions that must not be published lose their words, and the run its
-    browser, but for ``with_gated``. Raises ReportError for a run that is not graded and measured, and StoreError where
+    with it the forced tokens are highlighted. Questions that must not be published lose their words, but for
+    ``with_gated``. Raises ReportError for a run that is not graded and measured, and StoreError where
     a file cannot be read or written.
     """
     metrics = read_metrics(run)
     points = marked(metrics, run.manifest.policies)
     path = page_path(run.path, out)
-    whole = browser and path.name == PAGE and (with_gated or not has_gated(run))
+    whole = browser and path.name == PAGE
     page = overview(Overview(run, metrics, points, decode, whole, with_gated=with_gated))
     path.parent.mkdir(parents=True, exist_ok=True)
     if whole:
         shelf = measured_shelf(run, run.id, grader_of(metrics), points, decode)
-        write_browser(path.parent, [shelf], title_of(run), said)
+        write_browser(path.parent, [shelf], title_of(run), said, with_gated=with_gated)
     write_atomic(path, page)  # last: a page that is there has its browser
     return path
 
@@ -104,13 +104,22 @@ def read_metrics(run: RunDir) -> Metrics:
         raise ReportError(f"`{run.path}` is not graded\nhint: run `s1 grade {run.path}`, then `s1 metrics {run.path}`")
     stored = run.metrics()
     if stored is None:
-        raise ReportError(f"`{run.path}` has no metrics\nhint: run `s1 metrics {run.path}`")
+        raise ReportError(f"`{run.path}` has no metrics\nhint: {_measure_it(run)}")
     try:
         return Metrics.model_validate(stored)
     except ValueError as problem:
         raise ReportError(
             f"the metrics of `{run.path}` are of another version of s1kit\nhint: run `s1 metrics {run.path}` again"
         ) from problem
+
+
+def _measure_it(run: RunDir) -> str:
+    """What to run for metrics; an imported run may have no grades but those that came with it."""
+    graders = {name.partition("@")[0] for name in run.grade_files()}
+    measure = f"s1 metrics {run.path}"
+    if "default" in graders:
+        return f"run `{measure}`"
+    return f"run `s1 grade {run.path}`, then `{measure}`; or `{measure} --grader {min(graders)}` for the verdicts it has"
 
 
 def grader_of(metrics: Metrics) -> str:
@@ -132,9 +141,9 @@ def _context(of: Overview) -> dict[str, Any]:
         "title": title_of(run),
         "command": command(run.path),
         "run_facts": run_facts(run.manifest, metrics),
-        "facts": facts(metrics),
+        "facts": facts(metrics, points),
         "bought": lead.bought(metrics, points),
-        "marks": [mark for mark in (*CURVE, "placebo", "fresh", "unforced") if any(m.mark == mark for m in points)],
+        "marks": [mark for mark in (*CURVE, "placebo", "fresh", "unforced") if any(m.mark == mark and m.counted for m in points)],
         "controlled": control_sentence(points, rows),
         "heads": POINT_HEADS,
         "points": point_rows(points),
@@ -146,10 +155,12 @@ def _context(of: Overview) -> dict[str, Any]:
         "browse": BROWSE if of.whole else "",
         "spent_heads": SPENT_HEADS,
         "spent": spent_rows(points, rows),
+        "uncounted": uncounted(points),
         "spent_sentence": spent_sentence(rows, run.manifest),
         "rates": rates(points),
         "anytime": metrics.anytime,
-        "notes": metrics.notes if of.with_gated or not has_gated(run) else (*metrics.notes, WITHHELD),
+        "withheld": withheld([run], of.with_gated),
+        "notes": metrics.notes,
         "traces": shown,
         "n_questions": metrics.n_questions,
         "segmented": any(piece.why for entry in shown for trace in entry.traces for piece in trace.pieces),
@@ -161,7 +172,7 @@ def _context(of: Overview) -> dict[str, Any]:
 def _pictures(metrics: Metrics, points: list[Marked], rows: Sequence[Row]) -> dict[str, list[Markup]]:
     anytime = metrics.anytime
     return {
-        "charts": [curve_svg(points, size, name) for name, size in SIZES.items()],
+        "charts": [c for name, size in SIZES.items() if (c := curve_svg(points, size, name))],
         "control_charts": [c for name, size in SQUARES.items() if (c := control_svg(points, rows, size, name))],
         "anytime_charts": [anytime_svg(anytime, size, name) for name, size in SIZES.items()] if anytime else [],
     }

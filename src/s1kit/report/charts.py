@@ -83,7 +83,8 @@ def frame(tokens: Sequence[float], lows: Sequence[float], highs: Sequence[float]
 
 
 def curve_svg(points: Sequence[Marked], size: tuple[int, int], css_class: str) -> Markup:
-    """Accuracy against mean thinking tokens; empty for a run without points."""
+    """Accuracy against mean thinking tokens of the points that have any count; empty where none has."""
+    points = [m for m in points if m.counted]
     if not points:
         return Markup()
     area = frame([m.point.thinking_mean for m in points], [m.low for m in points], [m.high for m in points], size)

@@ -22,7 +22,7 @@ from s1kit.metrics.ledger import LedgerEntry
 from s1kit.report.browser import write_browser
 from s1kit.report.build import BROWSE, Tell
 from s1kit.report.frontier import composition_picture, frontier_picture
-from s1kit.report.gated import has_gated
+from s1kit.report.gated import withheld
 from s1kit.report.shelf import Shelf
 from s1kit.report.shell import PAGE, page_path
 from s1kit.report.shelves import names, plain_shelf
@@ -90,17 +90,18 @@ def build_comparison(
     path = page_path(folder, out)
     whole = browser and path.name == PAGE
     path.parent.mkdir(parents=True, exist_ok=True)
-    shelves, lost = _shelves(folder, found.runs, decoder, with_gated) if whole else ([], [])
+    shelves, lost = _shelves(folder, found.runs, decoder) if whole else ([], [])
     if shelves:
-        write_browser(path.parent, shelves, found.name, said)
-    write_atomic(path, render("comparison.html.j2", _context(found, bool(shelves), lost)))
+        write_browser(path.parent, shelves, found.name, said, with_gated=with_gated)
+    hides = withheld((shelf.run for shelf in shelves), with_gated)
+    write_atomic(path, render("comparison.html.j2", {**_context(found, bool(shelves), lost), "withheld": hides}))
     return path
 
 
 def _shelves(
-    folder: Path, runs: Sequence[str], decoder: Callable[[RunDir], Decode | None] | None, with_gated: bool
+    folder: Path, runs: Sequence[str], decoder: Callable[[RunDir], Decode | None] | None
 ) -> tuple[list[Shelf], list[str]]:
-    """Runs for the browser, and those that cannot be read or must not be published."""
+    """Runs for the browser, and those that cannot be read or have no grades."""
     opened: list[RunDir] = []
     lost: list[str] = []
     for run in runs:
@@ -108,8 +109,6 @@ def _shelves(
             opened.append(RunDir.open(folder / run))
         except StoreError:
             lost.append(run)
-    if not with_gated and any(map(has_gated, opened)):
-        return [], [*runs]
     made = [
         plain_shelf(run, name, decoder(run) if decoder else None)
         for run, name in zip(opened, names(opened), strict=True)

@@ -25,8 +25,11 @@ Curve = tuple[str, Sequence[Marked]]
 
 
 def curves_svg(runs: Sequence[Curve], size: tuple[int, int], css_class: str, letters: int) -> Markup:
-    """Accuracy against mean thinking tokens of every run; ``letters`` of a name fit beside the plot."""
-    kept = [(name, [m for m in points if m.mark in (*CURVE, "unforced")]) for name, points in runs]
+    """Accuracy against mean thinking tokens of every run; ``letters`` of a name fit beside the plot.
+
+    Points without a count of tokens are left out; empty where no run has any other.
+    """
+    kept = [(name, [m for m in points if m.mark in (*CURVE, "unforced") and m.counted]) for name, points in runs]
     kept = [(name, points) for name, points in kept if points]
     if not kept:
         return Markup()

@@ -1,12 +1,12 @@
 """Questions whose text must not be published, as a report shows them: numbers yes, words no.
 
-Knows how rows and questions are blanked before a page is made. Refuses to know which data sets are meant: that is
-``benchmarks.publishing``'s.
+Knows how rows and questions are blanked before a page is made, and what a page says of it. Refuses to know which data
+sets are meant: that is ``benchmarks.publishing``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from s1kit.benchmarks.publishing import hide_generation, hide_grade, hide_question, is_gated
 from s1kit.report.rows import Key
@@ -14,15 +14,16 @@ from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade, Question
 
 WITHHELD = (
-    "The authors of this data set ask that its questions are not published: the trace browser is left out. "
-    "`s1 report --with-gated` writes it, for your own eyes."
+    "The authors of this data set ask that its text is not published: questions, options and traces are left out here; "
+    "numbers, marks and verdicts are all there. With --with-gated, s1 report keeps the texts, for your own eyes."
 )
 Full = Mapping[Key, tuple[Generation, Grade]]
 
 
-def has_gated(run: RunDir) -> bool:
-    """Whether any question of the run must not be published."""
-    return any(is_gated(question, run.manifest) for question in run.questions())
+def withheld(runs: Iterable[RunDir], with_gated: bool) -> str:
+    """The sentence for a page that leaves texts of these runs out; empty where it leaves out none."""
+    hides = not with_gated and any(is_gated(question, run.manifest) for run in runs for question in run.questions())
+    return WITHHELD if hides else ""
 
 
 def blanked(run: RunDir, questions: Mapping[str, Question], rows: Full) -> tuple[dict[str, Question], Full]:

@@ -18,12 +18,12 @@ def bought(metrics: Metrics, points: list[Marked]) -> str:
         best = max(points, key=lambda m: m.accuracy, default=None)
         if best is None:
             return ""
-        return (
-            f"{best.point.label}: {percent(best.accuracy)} right with {best.point.thinking_mean:,.0f} thinking tokens."
-        )
+        spent = f" with {best.point.thinking_mean:,.0f} thinking tokens" if best.counted else ""
+        return f"{best.point.label}: {percent(best.accuracy)} right{spent}."
     peak = next((m for m in points if m.point.policy_id == metrics.best), None)
     if peak is not None and f"{100 * peak.accuracy:.1f}%" not in said:
-        said += f" The best point is {peak.point.label}: {percent(peak.accuracy)} at {peak.point.thinking_mean:,.0f}."
+        at = f" at {peak.point.thinking_mean:,.0f}" if peak.counted else ""
+        said += f" The best point is {peak.point.label}: {percent(peak.accuracy)}{at}."
     whole = metrics.scaling
     if whole.value is None:
         return said

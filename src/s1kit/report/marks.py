@@ -6,13 +6,14 @@ how a mark is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from s1kit.metrics.ledger import LedgerEntry
 from s1kit.metrics.points import Point
 from s1kit.metrics.summary import MAIN, Metrics
+from s1kit.report.text import one_line
 
 Mark = Literal["truncation", "natural", "extension", "placebo", "fresh", "unforced"]
 CURVE: tuple[Mark, ...] = ("truncation", "natural", "extension")
@@ -35,6 +36,8 @@ class Marked:
 
     point: Point
     mark: Mark
+    counted: bool = True
+    """Whether its tokens were counted; where an imported text states none, its 0 is not a number of tokens."""
 
     @property
     def low(self) -> float:
@@ -60,11 +63,29 @@ def marked(metrics: Metrics, policies: Mapping[str, Mapping[str, Any]] | None = 
     """
     found = []
     for point in sorted(metrics.points, key=lambda p: p.thinking_mean):
-        role = str((policies or {}).get(point.policy_id, {}).get("role", ""))
+        described = (policies or {}).get(point.policy_id, {})
+        role = str(described.get("role", ""))
         if PROBE in (role, metrics.series.get(point.policy_id)):
             continue
-        found.append(Marked(point, _OF_ROLE.get(role) or _inferred(metrics, point)))
+        found.append(Marked(point, _OF_ROLE.get(role) or _inferred(metrics, point), is_counted(described)))
     return found
+
+
+def is_counted(described: Mapping[str, Any]) -> bool:
+    """Whether the tokens of a policy, as the manifest describes it, were counted."""
+    return described.get("tokens") != "not counted"
+
+
+def uncounted(points: Sequence[Marked]) -> str:
+    """Which points no picture can show, in a sentence; empty where all can be shown."""
+    blind = [m.point.label for m in points if not m.counted]
+    if not blind:
+        return ""
+    said = "one point" if len(blind) == 1 else f"{len(blind)} points"
+    return (
+        f"Thinking tokens were not counted for {said} ({one_line(', '.join(blind), 200)}), so no picture shows "
+        f"{'it' if len(blind) == 1 else 'them'}; the tables do. `s1 runs import --tokenizer FOLDER` counts."
+    )
 
 
 def _inferred(metrics: Metrics, point: Point) -> Mark:
@@ -108,7 +129,7 @@ def ledger_order(metrics: Metrics, points: list[Marked]) -> list[LedgerEntry]:
 
 def caption(points: list[Marked], natural: str | None) -> str:
     """One sentence on the curve, in numbers; empty for a run without a curve."""
-    curve = [m for m in points if m.mark in CURVE]
+    curve = [m for m in points if m.mark in CURVE and m.counted]
     end = next((m for m in curve if m.point.policy_id == natural), None)
     if len(curve) < 2:
         return ""

@@ -132,12 +132,15 @@ def tell(
 
 def _says(one: Pick, rows: Mapping[Key, tuple[Generation, Grade]], of: Mapping[str, Marked]) -> str:
     generation, grade = rows[one.row.key]
-    said = f"{of[one.row.policy_id].point.label}: {_answer(grade)} after {generation.n_thinking:,} thinking tokens"
+    shown = of[one.row.policy_id]
+    spent = f" after {generation.n_thinking:,} thinking tokens" if shown.counted else ""
+    said = f"{shown.point.label}: {_answer(grade)}{spent}"
     if one.against is None or one.against.key not in rows:
         return f"{said}."
     before, verdict = rows[one.against.key]
-    label = of[one.against.policy_id].point.label
-    return f"{label}: {_answer(verdict)} after {before.n_thinking:,}. {said}."
+    other = of[one.against.policy_id]
+    spent = f" after {before.n_thinking:,}" if other.counted else ""
+    return f"{other.point.label}: {_answer(verdict)}{spent}. {said}."
 
 
 def _answer(grade: Grade) -> str:

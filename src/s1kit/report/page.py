@@ -88,9 +88,9 @@ POINT_HEADS = (
 )
 
 
-def facts(metrics: Metrics) -> tuple[Fact, ...]:
+def facts(metrics: Metrics, points: Sequence[Marked]) -> tuple[Fact, ...]:
     """Control, scaling, performance."""
-    return (_control(metrics), _scaling(metrics), _performance(metrics))
+    return (_control(metrics), _scaling(metrics), _performance(metrics, points))
 
 
 def _control(metrics: Metrics) -> Fact:
@@ -116,9 +116,11 @@ def _scaling(metrics: Metrics) -> Fact:
     return Fact("Scaling", signed(whole.value), "points per doubling", interval, tuple(lines), meaning)
 
 
-def _performance(metrics: Metrics) -> Fact:
+def _performance(metrics: Metrics, points: Sequence[Marked]) -> Fact:
     best = next((p for p in metrics.points if p.policy_id == metrics.best), None)
-    lines = (f"at {best.label}, {number(best.thinking_mean)} thinking tokens",) if best else ()
+    blind = {m.point.policy_id for m in points if not m.counted}
+    spent = f", {number(best.thinking_mean)} thinking tokens" if best and best.policy_id not in blind else ""
+    lines = (f"at {best.label}{spent}",) if best else ()
     interval = f"[{_interval(best)}]" if best and best.interval else ""
     return Fact("Performance", percent(metrics.performance), "", interval, lines, "Best accuracy over the points.")
 
@@ -139,16 +141,17 @@ def point_rows(points: Sequence[Marked]) -> list[PointRow]:
     rows = []
     for m in points:
         p = m.point
+        answer = p.answer_mean if m.counted or p.answer_mean else None
         cells = (
-            number(p.thinking_mean, 1),
-            number(p.thinking_p50),
-            number(p.thinking_p95),
-            number(p.answer_mean, 1),
+            number(p.thinking_mean if m.counted else None, 1),
+            number(p.thinking_p50 if m.counted else None),
+            number(p.thinking_p95 if m.counted else None),
+            number(answer, 1),
             percent(p.share_cutoff + p.share_context, 0),
             percent(p.share_no_answer, 0),
             percent(p.share_looped, 0),
             number(p.extensions_mean, 1),
-            number(p.paid_tokens),
+            number(p.paid_tokens if m.counted or p.paid_tokens else None),
         )
         rows.append(PointRow(p.label, m.mark, percent(p.accuracy), _interval(p), cells))
     return rows

@@ -71,7 +71,7 @@ def control_sentence(points: Sequence[Marked], rows: Sequence[Row]) -> str:
 
 
 def _asked(m: Marked) -> int | None:
-    return m.point.max_thinking or m.point.min_thinking
+    return (m.point.max_thinking or m.point.min_thinking) if m.counted else None
 
 
 def _used(rows: Sequence[Row]) -> dict[str, list[float]]:

@@ -16,8 +16,8 @@ from s1kit.metrics.summary import Metrics
 from s1kit.report.browser import write_browser
 from s1kit.report.build import BROWSE, Overview, Tell, grader_of, overview, read_metrics
 from s1kit.report.curves import curves_svg
-from s1kit.report.gated import has_gated
-from s1kit.report.marks import Marked, marked
+from s1kit.report.gated import withheld
+from s1kit.report.marks import Marked, marked, uncounted
 from s1kit.report.paired import Pair, Side, difference_rows, pairs
 from s1kit.report.rows import read_rows
 from s1kit.report.shell import PAGE, page_path
@@ -55,7 +55,7 @@ def build_several(
     measured = [read_metrics(run) for run in runs]
     points = [marked(metrics, run.manifest.policies) for run, metrics in zip(runs, measured, strict=True)]
     path = page_path(out, out)
-    whole = browser and path.name == PAGE and (with_gated or not any(map(has_gated, runs)))
+    whole = browser and path.name == PAGE
     path.parent.mkdir(parents=True, exist_ok=True)
     pages = [f"run-{place}.html" for place in range(1, len(runs) + 1)] if whole else []
     if whole:
@@ -64,8 +64,9 @@ def build_several(
             decode = decoders.get(run.path)
             shelves.append(measured_shelf(run, name, grader_of(metrics), mine, decode))
             write_atomic(path.parent / page, overview(Overview(run, metrics, mine, decode, True, name, with_gated)))
-        write_browser(path.parent, shelves, f"{len(runs)} runs", said)
-    write_atomic(path, render("several.html.j2", _context(runs, called, measured, points, pages)))
+        write_browser(path.parent, shelves, f"{len(runs)} runs", said, with_gated=with_gated)
+    context = _context(runs, called, measured, points, pages)
+    write_atomic(path, render("several.html.j2", {**context, "withheld": withheld(runs, with_gated) if whole else ""}))
     return path
 
 
@@ -89,7 +90,8 @@ def _context(
             {"name": name, "page": page, "id": run.id}
             for run, name, page in zip(runs, called, pages or [""] * len(runs), strict=True)
         ],
-        "charts": [curves_svg(drawn, size, css, letters) for css, (size, letters) in PICTURES.items()],
+        "charts": [c for css, (size, letters) in PICTURES.items() if (c := curves_svg(drawn, size, css, letters))],
+        "uncounted": uncounted([m for mine in points for m in mine]),
         "table": _table(runs, called, measured, points, sides),
         "pairs": [{"pair": pair, "rows": difference_rows(pair.differences, scale)} for pair in found],
         "browse": BROWSE if pages else "",
@@ -130,7 +132,7 @@ def _table(
                 best.point.label if best else "–",
                 signed(metrics.scaling.value) + (f" [{signed(slope.low)}, {signed(slope.high)}]" if slope else ""),
                 percent(metrics.control.value, 0),
-                number(sum(row.paid for row in side.rows)),
+                number(sum(row.paid for row in side.rows) if any(m.counted for m in mine) else None),
                 number(run.manifest.seconds),
             )
         )

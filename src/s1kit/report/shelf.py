@@ -22,6 +22,8 @@ class Listed:
     """Its place in the curve; None where it has none (a comparison's methods)."""
     budget: int | None
     """Thinking tokens that it may spend at most, for the budget bar; None: no limit of its own."""
+    counted: bool = True
+    """Whether its tokens were counted; else the browser shows no number of them."""
 
 
 @dataclass(frozen=True, slots=True)

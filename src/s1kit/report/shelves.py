@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from s1kit.metrics.points import bounds
-from s1kit.report.marks import CURVE, PROBE, Marked
+from s1kit.report.marks import CURVE, PROBE, Marked, is_counted
 from s1kit.report.shelf import Listed, Shelf
 from s1kit.report.text import one_line
 from s1kit.report.traces import Decode
@@ -21,7 +21,7 @@ NAME = 48
 def measured_shelf(run: RunDir, name: str, grader: str, points: Sequence[Marked], decode: Decode | None) -> Shelf:
     """A measured run: the curve by rising thinking, then what stands beside it."""
     ordered = sorted(points, key=lambda m: m.mark not in CURVE)
-    listed = [Listed(m.point.policy_id, m.point.label, m.mark, m.point.max_thinking) for m in ordered]
+    listed = [Listed(m.point.policy_id, m.point.label, m.mark, m.point.max_thinking, m.counted) for m in ordered]
     return Shelf(run, name, grader, tuple(listed), decode)
 
 
@@ -33,7 +33,7 @@ def plain_shelf(run: RunDir, name: str, decode: Decode | None) -> Shelf | None:
     policies = run.manifest.policies
     kept = {key: entry for key, entry in policies.items() if entry.get("role") != PROBE} or policies
     listed = [
-        Listed(key, str(entry.get("label", key)), None, bounds(entry.get("policy") or {})[1])
+        Listed(key, str(entry.get("label", key)), None, bounds(entry.get("policy") or {})[1], is_counted(entry))
         for key, entry in kept.items()
     ]
     return Shelf(run, name, "default@1" if "default@1" in graders else graders[0], tuple(listed), decode)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s1kit.report.marks import Mark, Marked
+from s1kit.report.marks import Mark, Marked, is_counted
 from s1kit.report.rows import Row
 from s1kit.report.text import number, percent
 from s1kit.types import RunManifest
@@ -81,17 +81,26 @@ def spent_rows(points: Sequence[Marked], rows: Sequence[Row]) -> list[SpentRow]:
     by_policy: dict[str, list[Row]] = {}
     for row in rows:
         by_policy.setdefault(row.policy_id, []).append(row)
-    found = [_spent(m.point.label, m.mark, by_policy.pop(m.point.policy_id, [])) for m in points]
+    blind = [m.point.policy_id for m in points if not m.counted]
+    none = all(row.policy_id in blind for row in rows)
+    found = [_spent(m.point.label, m.mark, by_policy.pop(m.point.policy_id, []), m.counted) for m in points]
     beside = [row for mine in by_policy.values() for row in mine]
     if beside:
         found.append(_spent(f"{len(by_policy)} other policies", None, beside))
-    return [*found, _spent("all", None, rows)]
+    return [*found, _spent("all", None, rows, not none) if none or not blind else _some(rows, blind)]
 
 
-def _spent(label: str, mark: Mark | None, rows: Sequence[Row]) -> SpentRow:
+def _some(rows: Sequence[Row], blind: Sequence[str]) -> SpentRow:
+    """The sum where some were not counted: of those that were."""
+    return _spent("all that were counted", None, [row for row in rows if row.policy_id not in blind])
+
+
+def _spent(label: str, mark: Mark | None, rows: Sequence[Row], counted: bool = True) -> SpentRow:
     n = max(1, len(rows))
     alone = sum(row.written + row.answer for row in rows)
     paid, seconds = sum(row.paid for row in rows), sum(row.seconds for row in rows)
+    if not counted:
+        return SpentRow(label, mark, (*["–"] * 5, number(seconds, 1) if seconds else "–"))
     cells = (
         number(sum(row.thinking for row in rows) / n, 1),
         number(sum(row.answer for row in rows) / n, 1),
@@ -105,8 +114,12 @@ def _spent(label: str, mark: Mark | None, rows: Sequence[Row]) -> SpentRow:
 
 def spent_sentence(rows: Sequence[Row], manifest: RunManifest) -> str:
     """The whole run in one sentence."""
-    alone, paid = sum(row.written + row.answer for row in rows), sum(row.paid for row in rows)
-    said = f"{number(len(rows))} generations cost {number(paid)} tokens"
+    seen = [row for row in rows if is_counted(manifest.policies.get(row.policy_id, {}))]
+    if not seen and rows:
+        return f"{number(len(rows))} generations; what they cost was not counted."
+    alone, paid = sum(row.written + row.answer for row in seen), sum(row.paid for row in seen)
+    some = f", of {number(len(rows))}, whose tokens were counted," if len(seen) < len(rows) else ""
+    said = f"{number(len(seen))} generations{some} cost {number(paid)} tokens"
     if alone > paid:
         said += (
             f"; each point by itself would have cost {number(alone)}, so sharing saved {percent(1 - paid / alone, 0)}"

@@ -47,7 +47,7 @@ def curve_lines(
 
     ``policies`` (the manifest's) tells placebos and fresh samples apart for certain; ``plain`` keeps to ASCII.
     """
-    points = marked(metrics, policies)
+    points = [m for m in marked(metrics, policies) if m.counted]
     if not points or width < 24:
         return ["no points to draw"[:width]]
     tokens = [m.point.thinking_mean for m in points]
@@ -126,10 +126,10 @@ def _legend(points: Sequence[Marked], width: int) -> list[str]:
     return [line[:width] for line in lines]
 
 
-def facts_lines(metrics: Metrics) -> list[str]:
+def facts_lines(metrics: Metrics, policies: Policies | None = None) -> list[str]:
     """Control, scaling and performance, a line each; one more where the traces were probed along their way."""
     lines = []
-    for fact in facts(metrics):
+    for fact in facts(metrics, marked(metrics, policies)):
         value = " ".join(part for part in (fact.value, fact.unit, fact.interval) if part)
         lines.append(f"{fact.name.lower():12}{'; '.join((value, *fact.lines))}")
     if (a := metrics.anytime) is not None:

@@ -43,6 +43,8 @@ class Shown:
     generation: Generation
     grade: Grade
     pieces: tuple[Piece, ...]
+    counted: bool = True
+    """Whether its tokens were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _rank(found: _Found) -> int:
 
 
 def _shown(m: Marked, generation: Generation, grade: Grade, decode: Decode | None, limit: int) -> Shown:
-    return Shown(m.point.label, m.mark, generation, grade, _fit(pieces(generation, decode), limit))
+    return Shown(m.point.label, m.mark, generation, grade, _fit(pieces(generation, decode), limit), m.counted)
 
 
 def pieces(generation: Generation, decode: Decode | None = None) -> list[Piece]:

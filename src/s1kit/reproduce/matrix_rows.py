@@ -28,12 +28,14 @@ MARKS: dict[Status, str] = {
     "not an experiment": "·",
 }  # fmt: skip
 """Beside the word, never instead of it."""
+WHOLE: tuple[Status, ...] = ("holds",)
+"""Not said while some cells of a part are missing."""
 RULE = (
     "A status follows from the verdicts on the paper's claims, each judged by a rule on the measured questions. Chief "
     "claims are what the paper concludes from a table or figure. Holds: every claim was shown to hold. Does not hold: "
     "at least one chief claim was shown not to, and no chief claim to hold. Not shown: no chief claim could be told "
-    "with so many questions. Partly: everything between. Not run: there is no result yet. Claims that are not the "
-    "paper's do not count."
+    "with so many questions. Partly: everything between. Not run: there is no result yet. Holds is not said "
+    "while cells of a part are missing. Claims that are not the paper's do not count."
 )
 
 
@@ -95,6 +97,10 @@ def _row(entry: Entry, results: Mapping[str, Any], known: Known, command: str) -
     groups = _groups(part, found, results) if part else ()
     lacking = " ".join(filter(None, (results.get("needs", {}).get(one) for one in entry.parts)))
     status, why = status_of(entry, groups, part is not None, lacking)
+    cells = {name for one, name in known if one == part}
+    undone = cells & set(results.get("missing", ()))
+    if undone and len(undone) < len(cells) and groups and status in WHOLE:
+        status, why = "partly", f"{why} {len(undone)} of {len(cells)} cells are not run yet."
     needs = NEEDS.get(entry.key, Needs())
     return MatrixRow(
         key=entry.key,

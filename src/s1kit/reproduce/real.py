@@ -23,6 +23,7 @@ class Models(Record):
     s1: str
     """Fine-tuned on the selection."""
     base: str | None = None
+    """What it was fine-tuned from."""
     token: str | None = None
     """Trained on rows that ask for tokens."""
     step: str | None = None

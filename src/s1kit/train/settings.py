@@ -23,9 +23,12 @@ class Adapter(Record):
     """Train low-rank additions instead of the weights (LoRA); they are merged into the weights at the end."""
 
     r: Count = 32
+    """Rank."""
     alpha: Count = 64
+    """Scale: the addition counts ``alpha / r`` times."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str | tuple[str, ...] = "all-linear"
+    """Names of modules, or one regular expression."""
     four_bit: bool = False
     """Keep the frozen weights in 4 bits (QLoRA)."""
 

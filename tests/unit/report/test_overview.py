@@ -179,19 +179,3 @@ def test_only_the_pages_own_sheet_may_style_it(made: tuple[RunDir, Words], tmp_p
     assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     assert " style=" not in page
     assert not (tmp_path / "browse.html").exists()
-
-
-def test_the_words_of_a_gated_question_are_in_no_file_of_the_report(tmp_path: Path) -> None:
-    run, words = finished(tmp_path / "runs", 6, benchmark="gpqa_diamond")
-    telling = ("How many of these", "let me count again", "The answer is")
-    for out in (tmp_path / "folder", tmp_path / "one.html"):
-        build_report(run, out, decode=words.decode)
-    build_report(run, tmp_path / "open", decode=words.decode, with_gated=True)
-
-    def told(root: Path) -> str:
-        return "".join(p.read_text(encoding="utf-8") for p in root.rglob("*") if p.is_file() and "runs" not in p.parts)
-
-    closed = told(tmp_path / "folder") + (tmp_path / "one.html").read_text(encoding="utf-8")
-    assert not [text for text in telling if text in closed]
-    assert "--with-gated" in closed
-    assert all(text in told(tmp_path / "open") for text in telling)

@@ -49,7 +49,7 @@ def test_there_are_examples_to_run() -> None:
 
 
 def test_the_budget_in_the_guide_has_the_fields_of_a_real_one(server: Running) -> None:
-    [shown] = re.findall(r'```json\n"budget": (.*?)```', GUIDE, re.DOTALL)
+    [shown] = re.findall(r'```json\n{"budget": (.*?)}\n```', GUIDE, re.DOTALL)
     body = {"messages": [{"role": "user", "content": "hello"}], "wait": 1}
     assert list(json.loads(shown)) == list(server.post(body).json()["budget"])
 

@@ -74,6 +74,8 @@
       const key = head.dataset.key, down = state.o === `-${key}`;
       if (key) head.setAttribute("aria-sort", down ? "descending" : state.o === key ? "ascending" : "none");
     }
+    const set = [state.w || state.v, state.c, state.d, ...state.x].filter(Boolean).length;
+    at("active").textContent = set ? `: ${count(set)} set` : "";
     const all = index.questions.length, n = page.list.length;
     at("count").textContent = n === all ? `${count(all)} questions` : `${count(n)} of ${count(all)} questions`;
     s1.index.show(index, page.list, (q) => href({ q, p: opened(state), s: 0 }));
@@ -150,7 +152,16 @@
     return { c: how, a: how && !state.a ? of("natural") ?? ids[0] : state.a, b: how && !state.b ? of("extension") ?? ids.at(-1) : state.b };
   }
 
+  /** The filters lie open where there is room, and are one line on a narrow window until they are asked for. */
+  function fold() {
+    const narrow = matchMedia("(max-width: 760px)");
+    const follow = () => { at("more").open = !narrow.matches; };
+    narrow.addEventListener("change", follow);
+    follow();
+  }
+
   function wire() {
+    fold();
     at("verdict").append(new Option("of any verdict", ""), ...VERDICTS.map(([, word], i) => new Option(word, String(i))));
     at("change").append(...[["", "is anything"], ["any", "changed"], ["right", "became correct"], ["wrong", "was correct and changed"]].map(([value, text]) => new Option(text, value)));
     for (const [name, word] of Object.entries(FLAG_WORDS)) {

@@ -30,7 +30,7 @@ s1.index = (() => {
       question.lower = question.text.toLowerCase();
       question.right = rows.filter((row) => row[VERDICT] === 0).length;
       question.of = rows.length;
-      question.think = rows.reduce((most, row) => Math.max(most, row[THINKING]), 0);
+      question.think = question.rows.reduce((most, list, i) => (index.policies[i].counted ? list.reduce((m, row) => Math.max(m, row[THINKING]), Math.max(0, most)) : most), -1);
       question.ext = rows.reduce((most, row) => Math.max(most, row[EXTENSIONS]), 0);
     });
     index.kinds = [...new Set(index.questions.flatMap((q) => [q.domain, q.source]).filter(Boolean))].sort();
@@ -130,7 +130,7 @@ s1.index = (() => {
       cell("q", link, ...(kind ? [make("span", "kind", kind)] : [])),
       cell("s", strip(question, table.index.policies)),
       cell("r", `${question.right}/${question.of}`),
-      cell("r", count(question.think)),
+      cell("r", question.think < 0 ? "–" : count(question.think)),
       cell("r", question.ext ? count(question.ext) : "–"),
     );
     return row;

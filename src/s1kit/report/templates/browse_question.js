@@ -93,7 +93,7 @@ s1.question = (() => {
     const made = columns.map(({ policy, row, list, parts }, i) => {
       if (!row) return make("section", "column", make("header", "", make("h2", "", policy.label)), make("p", "quiet", "No row of this policy."));
       const left = columns.slice(0, i).findLast((column) => column.row);
-      const before = left ? { parts: left.parts, label: left.policy.label } : null;
+      const before = left && !whole.closed ? { parts: left.parts, label: left.policy.label } : null;
       const column = s1.trace.column(row, policy, parts, scale, before, whole.answer);
       column.querySelector("header").after(...samples(list, row.sample, act.sample));
       return column;

@@ -97,7 +97,8 @@ s1.trace = (() => {
   }
 
   /** Tokens used of those asked for, with the places of the nudges and of the cut, in the scale of all columns. */
-  function bar(row, parts, budget, scale) {
+  function bar(row, parts, { budget, counted }, scale) {
+    if (!counted) return [make("p", "used-of", "thinking tokens were not counted")];
     const used = row.model + row.forced, made = make("div", "bar"), nudges = [];
     const place = (element, property, tokens) => { element.style[property] = `${(100 * tokens) / scale}%`; return made.appendChild(element); };
     let at = 0;
@@ -118,12 +119,12 @@ s1.trace = (() => {
     return [made, make("p", "used-of", make("b", "", count(used)), budget === null ? " thinking tokens, no limit asked" : ` of ${count(budget)} thinking tokens asked`)];
   }
 
-  function facts(row) {
+  function facts(row, counted) {
     const list = make("dl", "facts");
     const add = (name, value) => { if (value !== "") list.append(make("div", "", make("dt", "", name), make("dd", "", value))); };
-    add("thinking", `${count(row.model)} own${row.forced ? ` + ${count(row.forced)} forced` : ""}`);
-    add("answer", count(row.answer));
-    add("paid", count(row.paid));
+    if (counted) add("thinking", `${count(row.model)} own${row.forced ? ` + ${count(row.forced)} forced` : ""}`);
+    if (counted || row.answer) add("answer", count(row.answer));
+    if (counted || row.paid) add("paid", count(row.paid));
     add("discarded", row.discarded ? count(row.discarded) : "");
     add("tries", row.tries > 1 ? count(row.tries) : "");
     add("ends suppressed", row.extensions ? count(row.extensions) : "");
@@ -157,7 +158,7 @@ s1.trace = (() => {
     const whole = parts.map((p) => p.text).join(""), other = before ? before.parts.map((p) => p.text).join("") : "";
     const shared = before ? common(whole, other) : 0;
     const head = make("header", "", make("h2", policy.mark ? `mark-${policy.mark}` : "", policy.label), verdict(row, reference));
-    const made = make("section", "column", head, ...bar(row, parts, policy.budget, scale), ending(row), facts(row));
+    const made = make("section", "column", head, ...bar(row, parts, policy, scale), ending(row), facts(row, policy.counted));
     made.setAttribute("aria-label", policy.label);
     if (before) {
       const same = shared === whole.length;
