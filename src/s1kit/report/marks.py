@@ -38,6 +38,8 @@ class Marked:
     mark: Mark
     counted: bool = True
     """Whether its tokens were counted; where an imported text states none, its 0 is not a number of tokens."""
+    matched: str | None = None
+    """The policy whose tokens it was allowed, question by question; None for all but a fresh sample."""
 
     @property
     def low(self) -> float:
@@ -67,7 +69,8 @@ def marked(metrics: Metrics, policies: Mapping[str, Mapping[str, Any]] | None = 
         role = str(described.get("role", ""))
         if PROBE in (role, metrics.series.get(point.policy_id)):
             continue
-        found.append(Marked(point, _OF_ROLE.get(role) or _inferred(metrics, point), is_counted(described)))
+        matched = (described.get("policy") or {}).get("equal_to")
+        found.append(Marked(point, _OF_ROLE.get(role) or _inferred(metrics, point), is_counted(described), matched))
     return found
 
 
@@ -102,8 +105,8 @@ def _inferred(metrics: Metrics, point: Point) -> Mark:
 def ledger_order(metrics: Metrics, points: list[Marked]) -> list[LedgerEntry]:
     """The ledger as it is read: against the natural end first, and there each extension with its controls below it.
 
-    A control stands under the extension that it is matched to: same number of extensions, else (a fresh sample) the
-    nearest in thinking tokens.
+    A control stands under the extension that it is matched to: same number of extensions, or the one whose tokens it
+    was allowed (a fresh sample), else the nearest in thinking tokens.
     """
     of = {m.point.policy_id: m for m in points}
     steps = [m for m in points if m.mark == "extension"]
@@ -112,6 +115,8 @@ def ledger_order(metrics: Metrics, points: list[Marked]) -> list[LedgerEntry]:
         if entry.extensions:
             return entry.extensions
         mine = of.get(entry.policy_id)
+        if mine is not None and mine.matched in of:
+            return of[mine.matched].point.extensions_mean
         named = [e.extensions for e in metrics.ledger if e.policy_id == entry.baseline_id and e.extensions]
         if named or mine is None or not steps:
             return named[0] if named else 0
