@@ -26,7 +26,7 @@ def photograph(report: Path, folder: Path) -> list[Path]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown: list[tuple[str, Any]] = [
-            ("report-overview", open_page(browser, overview, 1280, "light")),
+            ("report-overview", open_page(browser, overview, 1280, "light", 960)),
             ("report-small-dark", open_page(browser, overview, 390, "dark")),
             ("trace-questions", open_page(browser, traces, 1280, "light")),
             ("trace-side-by-side", question(open_page(browser, overview, 1280, "light"), traces)),
@@ -39,18 +39,18 @@ def photograph(report: Path, folder: Path) -> list[Path]:
     return made
 
 
-def open_page(browser: Any, file: Path, width: int, scheme: str) -> Any:
+def open_page(browser: Any, file: Path, width: int, scheme: str, height: int = 844) -> Any:
     """A page of a report in a window of its own."""
-    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(file.as_uri())
     page.wait_for_timeout(1500)
     return page
 
 
 def question(page: Any, traces: Path) -> Any:
-    """The first question that the overview tells of, opened in the trace browser."""
+    """The first question that the overview tells of, in the trace browser, under the policies that it shows unasked."""
     link = page.query_selector("a[href*='browse.html#q=']")
-    page.goto(traces.parent.as_uri() + "/" + link.get_attribute("href") if link else traces.as_uri())
+    page.goto(traces.parent.as_uri() + "/" + link.get_attribute("href").partition("&")[0] if link else traces.as_uri())
     page.wait_for_timeout(1500)
     return page
 

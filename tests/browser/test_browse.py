@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import LONGEST, Watched, no_sideways, until
+from browser.conftest import LONGEST, Open, Watched, no_sideways, until
+from s1kit.benchmarks.publishing import LEFT_OUT
 from s1kit.report.browser import link, write_browser
+from s1kit.report.shelves import plain_shelf
 from s1kit.report.text import visible
 from s1kit.store.run import RunDir
 from s1kit.types import Generation
 from unit.report.browser_runs import forced, hostile, sampled, shelf_of, verdicts
 from unit.report.report_runs import questions
+from unit.report.test_gated import secret
+from unit.report.test_uncounted import measured
 
 pytestmark = pytest.mark.slow
 
@@ -306,3 +310,52 @@ def test_a_missing_file_is_named(browser: Any, tmp_path: Path) -> None:
     until(page, "document.getElementById('notice').textContent.includes('data/browse-0-0.js cannot be read')")
     page.context.close()
     assert all("ERR_FILE_NOT_FOUND" in said for said in watched.trouble)
+
+
+def test_on_a_narrow_window_the_filters_wait_to_be_asked_for(visit: Callable[..., Any]) -> None:
+    page = visit(width=390)
+    assert not page.locator("#where").is_visible()
+    assert page.evaluate("document.getElementById('rows').getBoundingClientRect().top") < 260
+    page.click("#more summary")
+    page.select_option("#verdict", "0")
+    page.check("#flags input >> nth=0")
+    until(page, "document.getElementById('active').textContent === ': 2 set'")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    assert page.locator("#where").is_visible()
+    assert not page.locator("#more summary").is_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    until(page, "!document.getElementById('more').open")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_marks_and_numbers_stand_beside_each_other(visit: Callable[..., Any], width: int) -> None:
+    page = visit(width=width)
+    overlaps = page.evaluate(
+        "[...document.querySelectorAll('.row')].filter(row => row.querySelector('.strip').getBoundingClientRect().right"
+        " > row.querySelector('.r').getBoundingClientRect().left + 1).length"
+    )
+    assert overlaps == 0
+
+
+def test_what_is_left_out_or_was_not_counted_is_said_and_nothing_made_of_it(
+    open_page: Open, browser: Any, tmp_path: Path
+) -> None:
+    closed, words = secret(tmp_path / "closed")
+    plain = measured(tmp_path / "plain")
+    blind = plain_shelf(plain, "plain", None)
+    assert blind is not None
+    home = write_browser(tmp_path / "out", [shelf_of(closed, words.decode, "closed"), blind], "t").as_uri()
+    question = next(iter(closed.questions())).id
+    page = open_page(f"{home}#q={question}", expected=("request:",))
+    until(page, "document.querySelectorAll('.column').length === 2")
+    assert LEFT_OUT in page.text_content("#asked")
+    assert "ask that its text is not published" in page.text_content(".withheld")
+    assert page.locator(".against").count() == 0, "two blanks are not the same text"
+    assert page.locator("mark.nudge").first.text_content() == "forced, nudge: …"
+    page.goto(f"{home}#r=plain")
+    until(page, "document.querySelectorAll('#rows a').length === 3")
+    assert page.eval_on_selector_all(".row", "all => all.map(row => row.children[4].textContent)") == ["–"] * 3
+    page.click("#rows a >> nth=0")
+    until(page, "document.querySelectorAll('.column').length === 2")
+    assert "thinking tokens were not counted" in page.text_content(".column")
+    assert page.locator(".column .bar").count() == 0

@@ -17,7 +17,7 @@ import yaml
 
 from docs.pages import PAGES, ROOT, Block, Command, blocks
 
-SHOWN_ONLY = ("", "text", "csv", "json", "jsonl", "yaml", "latex", "mermaid", "bibtex", "http")
+SHOWN_ONLY = ("", "text", "csv", "json", "jsonl", "yaml", "sql", "latex", "mermaid", "bibtex", "http")
 RUNS = ("eval", "sweep", "search", "import")
 LONGEST = 280
 """Seconds."""

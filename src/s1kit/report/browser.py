@@ -41,7 +41,8 @@ def write_browser(
     """Write ``browse.html``, ``assets/browse*`` and ``data/browse*.js`` into ``folder``; the page's path.
 
     ``tell`` hears of questions done and in all. The probes of an anytime curve are left out where a run has anything
-    else. Questions that must not be published lose their words, but for ``with_gated``. Raises StoreError for a run that cannot be read, or a folder that cannot be written.
+    else, and the words of questions that must not be published unless ``with_gated``. Raises StoreError for a run that
+    cannot be read, or a folder that cannot be written.
     """
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / "assets").mkdir(exist_ok=True)
@@ -86,9 +87,7 @@ def shown(shelf: Shelf) -> tuple[Listed, ...]:
     return rest or shelf.policies
 
 
-def _write_shelf(
-    folder: Path, name: str, shelf: Shelf, step: Callable[[], None], with_gated: bool
-) -> dict[str, Any]:
+def _write_shelf(folder: Path, name: str, shelf: Shelf, step: Callable[[], None], with_gated: bool) -> dict[str, Any]:
     """Shards and index of one run; what the page must know before it loads the index."""
     policies = shown(shelf)
     columns = {policy.policy_id: i for i, policy in enumerate(policies)}

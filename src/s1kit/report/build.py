@@ -119,7 +119,9 @@ def _measure_it(run: RunDir) -> str:
     measure = f"s1 metrics {run.path}"
     if "default" in graders:
         return f"run `{measure}`"
-    return f"run `s1 grade {run.path}`, then `{measure}`; or `{measure} --grader {min(graders)}` for the verdicts it has"
+    return (
+        f"run `s1 grade {run.path}`, then `{measure}`; or `{measure} --grader {min(graders)}` for the verdicts it has"
+    )
 
 
 def grader_of(metrics: Metrics) -> str:
@@ -143,7 +145,11 @@ def _context(of: Overview) -> dict[str, Any]:
         "run_facts": run_facts(run.manifest, metrics),
         "facts": facts(metrics, points),
         "bought": lead.bought(metrics, points),
-        "marks": [mark for mark in (*CURVE, "placebo", "fresh", "unforced") if any(m.mark == mark and m.counted for m in points)],
+        "marks": [
+            mark
+            for mark in (*CURVE, "placebo", "fresh", "unforced")
+            if any(m.mark == mark and m.counted for m in points)
+        ],
         "controlled": control_sentence(points, rows),
         "heads": POINT_HEADS,
         "points": point_rows(points),

@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 
-from s1kit.compare.frontier import Frontier
+from s1kit.compare.frontier import Frontier, FrontierPoint
 from s1kit.compare.pair import MatchedComparison, MethodPair
 from s1kit.compare.table import MethodRow, PointRow
 from s1kit.compare.text import frontier_grid, ledger_grid, method_grid, point_grid
@@ -155,12 +155,17 @@ def _lead(found: Compared) -> str:
     if not best:
         return said
     top, low = best[-1], best[0]
-    said += f" The most accurate is {top.method}, {top.label}: {percent(top.accuracy)} with {number(top.cost)} tokens"
+    said += f" The most accurate is {_called(top)}: {percent(top.accuracy)} with {number(top.cost)} tokens"
     said += " per question"
     if low is not top:
-        said += f"; the cheapest that nothing beats is {low.method}, {low.label}: {percent(low.accuracy)} with "
+        said += f"; the cheapest that nothing beats is {_called(low)}: {percent(low.accuracy)} with "
         said += number(low.cost)
     return f"{said}."
+
+
+def _called(point: FrontierPoint) -> str:
+    """Method and setting, said once where the setting's name begins with the method's."""
+    return point.label if point.label.startswith(point.method) else f"{point.method}, {point.label}"
 
 
 def _shared(shared: Shared) -> str:

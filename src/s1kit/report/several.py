@@ -86,6 +86,7 @@ def _context(
     scale = _scale(found)
     graders = sorted({grader_of(metrics) for metrics in measured})
     return {
+        "lead": _lead(called, points),
         "runs": [
             {"name": name, "page": page, "id": run.id}
             for run, name, page in zip(runs, called, pages or [""] * len(runs), strict=True)
@@ -97,6 +98,22 @@ def _context(
         "browse": BROWSE if pages else "",
         "graders": graders,
     }
+
+
+def _lead(called: Sequence[str], points: Sequence[Sequence[Marked]]) -> str:
+    """The best point of all, and how far each run goes from where its model stops by itself."""
+    best = [(max(mine, key=lambda m: m.accuracy), name) for name, mine in zip(called, points, strict=True) if mine]
+    if not best:
+        return ""
+    top, whose = max(best, key=lambda one: one[0].accuracy)
+    said = f"The most accurate point is {whose}, {top.point.label}: {percent(top.accuracy)}."
+    for name, mine in zip(called, points, strict=True):
+        end = next((m for m in mine if m.mark == "natural"), None)
+        longest = next((m for m in reversed(mine) if m.mark == "extension"), None)
+        if end and longest:
+            said += f" {name}: {percent(end.accuracy)} where the model stops by itself, {percent(longest.accuracy)}"
+            said += f" with {longest.point.label}."
+    return said
 
 
 def _scale(found: Sequence[Pair]) -> float:

@@ -81,6 +81,8 @@ s1.question = (() => {
     at("asked").textContent = whole.text;
     at("about").replaceChildren(...about(question, whole));
     at("chips").replaceChildren(...chips(index, question, shown, act.toggle));
+    const on = at("chips").querySelector("[aria-pressed=true]");
+    if (on) at("chips").scrollLeft = on.offsetLeft - 40; // a narrow window has them all on one line
     const columns = [];
     for (const id of shown) {
       const place = index.policies.findIndex((policy) => policy.id === id), list = question.rows[place];
