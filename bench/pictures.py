@@ -1,7 +1,6 @@
 """The pictures of a report in the docs: ``python bench/pictures.py RUN [FOLDER]``.
 
-Opens the report of a finished run in a Chromium and photographs the overview, its small dark form, the table of
-questions, and the first question that a forced second look repaired (else the first of all). Knows which pictures the
+Opens the report of a finished run in a Chromium and photographs the overview, the table of questions, and the first question that a forced second look repaired (else the first of all). Knows which pictures the
 guide shows. Refuses to make the run: ``docs/report.md`` says which command made it.
 """
 
@@ -16,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def photograph(report: Path, folder: Path) -> list[Path]:
-    """Four pictures of the report in this folder, written to ``folder``. Raises SystemExit without a Chromium."""
+    """Three pictures of the report in this folder, written to ``folder``. Raises SystemExit without a Chromium."""
     from playwright.sync_api import sync_playwright
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -27,7 +26,6 @@ def photograph(report: Path, folder: Path) -> list[Path]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         shown: list[tuple[str, Any]] = [
             ("report-overview", open_page(browser, overview, 1280, "light", 960)),
-            ("report-small-dark", open_page(browser, overview, 390, "dark")),
             ("trace-questions", open_page(browser, traces, 1280, "light")),
             ("trace-side-by-side", question(open_page(browser, overview, 1280, "light"), traces)),
         ]

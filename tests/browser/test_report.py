@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from browser.conftest import Open, no_sideways, until
-from s1kit.cli.running import decoder_of
+from browser.conftest import Open, no_sideways
 from s1kit.report.build import build_report
 from s1kit.report.target import build
 from s1kit.types import Grade, Question
@@ -19,9 +17,6 @@ from unit.report.test_several import comparison
 
 pytestmark = pytest.mark.slow
 PAINT = "performance.getEntriesByType('paint').map(entry => entry.startTime)"
-PICTURES, SHOWN = os.environ.get("S1_PICTURES"), os.environ.get("S1_PICTURES_RUN")
-"""A folder where the guide's pictures of reports are made anew, and the finished run of ``s1 nano demo`` in them."""
-DRAWN = ("report-overview", "report-browser", "report-trace", "report-trace-phone")
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 
 
@@ -137,25 +132,3 @@ def test_the_first_paint_comes_at_once(browser: Any, overview: Path) -> None:
     assert painted
     assert min(painted) < 3000, "milliseconds; under 1 s on a quiet machine, which bench/report.py measures"
     page.close()
-
-
-@pytest.mark.skipif(not (PICTURES and SHOWN), reason="S1_PICTURES and S1_PICTURES_RUN name no folders")
-def test_the_pictures_of_the_guide(open_page: Open, tmp_path: Path) -> None:
-    assert PICTURES
-    assert SHOWN
-    into = Path(PICTURES)
-    page = open_page(build([Path(SHOWN)], tmp_path, decoder_of).as_uri())
-    bottom = page.evaluate("document.querySelectorAll('main section')[1].getBoundingClientRect().bottom + scrollY")
-    page.set_viewport_size({"width": 1280, "height": round(bottom) + 24})
-    page.screenshot(path=into / "report-overview.png")
-    trace = page.locator(".moment.repaired a").first.evaluate("link => link.href")
-    for name, url, width, scheme, height in (
-        ("report-browser", (tmp_path / "browse.html").as_uri(), 1280, "light", 760),
-        ("report-trace", trace, 1280, "light", 720),
-        ("report-trace-phone", trace, 390, "dark", 844),
-    ):
-        small = open_page(url, width=width, scheme=scheme, expected=(f"request: {tmp_path.as_uri()}/",))
-        small.set_viewport_size({"width": width, "height": height})
-        until(small, "!document.getElementById('index').hidden || document.querySelector('mark.nudge') !== null")
-        small.screenshot(path=into / f"{name}.png")
-    assert all((into / f"{name}.png").stat().st_size < 300_000 for name in DRAWN)

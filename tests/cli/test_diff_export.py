@@ -159,7 +159,7 @@ def test_diff_shows_what_was_asked_and_what_came_out(s1: Run, run: RunDir, tmp_p
     flipped = {"correct": "incorrect", "incorrect": "correct"}
     made = [g.model_copy(update={"verdict": flipped.get(g.verdict, g.verdict)}) for g in run.grades("default")]
     RunDir.open(other.path).write_grades("default", made)
-    assert "the same rows, tokens and verdicts" in s1("runs", "diff", run.path, run.path, "--exit-code").stdout
+    assert "the same rows and tokens; the same verdicts" in s1("runs", "diff", run.path, run.path, "--exit-code").stdout
     shown = s1("runs", "diff", run.path, other.path, "--limit", "2", "--exit-code", check=1)
     assert re.search(r"config +seed +0 +77 +changes them", shown.stdout)
     assert re.search(r"natural +8 +0 +0 +0 ", shown.stdout)

@@ -104,6 +104,7 @@ def test_a_recipe_makes_tables_of_its_own_models_and_says_what_it_lacks(s1: Run,
     call = ("reproduce", "tiny.yaml", "--out", "rep", "--only", "tab12,table11,fig3")
     done = s1(*call)
     assert "2 cells, 0 done, 2 to do" in done.stderr
+    assert "# Figure 3: " in done.stdout, "what has no page of its own shows its caption"
     assert "table11: needs a model: token" in done.stderr
     for ending in ("md", "tex", "csv"):
         assert (tmp_path / "rep" / "artefacts" / f"table12.{ending}").stat().st_size > 100
@@ -150,3 +151,12 @@ def test_comparisons_are_run_gone_on_with_and_judged(s1: Run, tmp_path: Path) ->
     again = s1(*call, "table13")
     assert "0 to do" in again.stderr
     assert (tmp_path / "rep" / "table13.md").read_text() in again.stdout
+
+
+def test_a_folder_of_another_scale_is_refused(s1: Run, tmp_path: Path) -> None:
+    (tmp_path / "rep").mkdir()
+    content = {"scale": {"curve": 200}, "cells": {"main-s1K-seed0": {}}}
+    (tmp_path / "rep" / "results.json").write_text(json.dumps(content))
+    said = s1("reproduce", "nano", "--out", "rep", "--set", "curve=20", "--dry-run", check=2).stderr
+    assert "rep holds cells of another scale: curve=200" in said
+    assert "--set curve=200" in said

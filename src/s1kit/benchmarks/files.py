@@ -60,7 +60,9 @@ def distinct(questions: Iterable[tuple[str, Question]]) -> list[Question]:
 
 def _read(file: Path, convert: Callable[[dict[str, Any], str], Question]) -> list[Question]:
     if not file.is_file():
-        raise BenchmarkError(f"no benchmark file {file}")
+        raise BenchmarkError(
+            f"{file} is a folder, not a benchmark file" if file.is_dir() else f"no benchmark file {file}"
+        )
     pairs = []
     try:
         for line in read_rows(file, otherwise="jsonl"):

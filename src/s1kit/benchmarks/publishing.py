@@ -31,8 +31,8 @@ def may_publish(question: Question) -> bool:
 
 
 def is_gated(question: Question, manifest: RunManifest) -> bool:
-    """Whether the question, or the name of the benchmark that its run asked, is of a set that must not be published."""
-    asked = str(manifest.config.get("benchmark")).casefold()
+    """Whether the question, or the benchmark that its run asked, or a file that it was imported from, says so."""
+    asked = " ".join((str(manifest.config.get("benchmark")), *manifest.inputs)).casefold()
     return not may_publish(question) or any(name in asked for name in _SOURCES)
 
 
@@ -55,8 +55,12 @@ def hide_generation(row: Generation) -> Generation:
 
 
 def hide_grade(grade: Grade) -> Grade:
-    """The grade with its verdict and rule; answers stay where they are a single letter."""
-    return grade.model_copy(update={"extracted": _letter(grade.extracted), "reference": _letter(grade.reference)})
+    """The grade with its verdict and rule; answers stay where they are a single letter.
+
+    Behind a colon the rule of an imported verdict quotes what the file had in its place.
+    """
+    gone = {"extracted": _letter(grade.extracted), "reference": _letter(grade.reference)}
+    return grade.model_copy(update={**gone, "rule": grade.rule.partition(":")[0]})
 
 
 def _letter(answer: str | None) -> str | None:

@@ -15,8 +15,9 @@ def metrics(run: o.RunPath, grader: o.GraderName = "default", as_json: o.Json = 
     from s1kit.evaluate import measure_run
     from s1kit.store.run import RunDir
 
-    measured = measure_run(RunDir.open(run), grader)
+    opened = RunDir.open(run)
+    measured = measure_run(opened, grader)
     if as_json:
         print_json(measured.model_dump(mode="json"))
     else:
-        show_metrics(measured)
+        show_metrics(measured, opened.manifest.policies)

@@ -55,9 +55,11 @@ def reproduce(
 
     from s1kit.cli.console import data_console, print_json, say
     from s1kit.cli.reproducing import make, nano_job, recipe_job, tell
-    from s1kit.reproduce.results import RESULTS, is_done
+    from s1kit.reproduce.artefact_files import artefact_text
+    from s1kit.reproduce.results import RESULTS, is_done, refuse_another_scale
 
     job = nano_job(out, sets or ()) if what == "nano" else recipe_job(what, out, sets or ())
+    refuse_another_scale(job.out, job.scale)
     wanted, parts = _wanted(job, only, everything or what != "nano")
     missing = [cell for cell in wanted if not is_done(cell, job.scale, job.out)]
     todo = missing[:cells]
@@ -75,8 +77,8 @@ def reproduce(
         print_json(json.loads((job.out / RESULTS).read_text()))
         return
     for part in parts:
-        if part in texts:
-            data_console().print(f"{part}\n{texts[part]}", markup=False, soft_wrap=True)
+        if (text := texts.get(part) or artefact_text(part, job.out)) is not None:
+            data_console().print(f"{part}\n{text}", markup=False, soft_wrap=True)
         elif part in job.needs:
             say(f"{part}: {job.needs[part]}")
     print(job.out)

@@ -6,7 +6,7 @@ Knows the order and what to say at each step. Refuses to know how the policies c
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,21 +164,21 @@ def _grade_and_tell(run: RunDir, grader: str, as_json: bool) -> None:
     if as_json:
         print_json({"run": str(run.path), "metrics": measured.model_dump(mode="json")})
     else:
-        show_metrics(measured)
+        show_metrics(measured, run.manifest.policies)
         print(run.path)
 
 
-def show_metrics(measured: Metrics) -> None:
+def show_metrics(measured: Metrics, policies: Mapping[str, Mapping[str, Any]]) -> None:
     """Curve and tables, for people."""
     from s1kit.report.terminal import curve_lines, facts_lines, ledger_table, points_table
 
     console = people() if not sys.stdout.isatty() else data_console()
-    for line in curve_lines(measured):
+    for line in curve_lines(measured, policies=policies):
         console.print(line, markup=False)
-    console.print(points_table(measured))
+    console.print(points_table(measured, policies))
     if measured.ledger:
-        console.print(ledger_table(measured))
-    for line in facts_lines(measured):
+        console.print(ledger_table(measured, policies))
+    for line in facts_lines(measured, policies):
         console.print(line, markup=False)
     for note in measured.notes:
         console.print(f"note: {note}", markup=False)

@@ -70,9 +70,17 @@ def _show(found: RunDiff, out: Console) -> None:
     for policy in found.policies:
         for text in _parting(policy):
             line(text)
-    line("\nthe same rows, tokens and verdicts" if found.same else "")
+    line(_sameness(found))
     if found.n_changed:
         _changed(found, out, line)
+
+
+def _sameness(found: RunDiff) -> str:
+    if not found.same:
+        return ""
+    words = "rows and texts" if any(p.by_text for p in found.policies) else "rows and tokens"
+    ruled = all(p.verdicts for p in found.policies)
+    return f"\nthe same {words}; " + ("the same verdicts" if ruled else "verdicts are not compared")
 
 
 def _asked(found: RunDiff, out: Console, line: Any) -> None:

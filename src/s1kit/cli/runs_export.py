@@ -42,7 +42,7 @@ def export(
     if as_json:
         print_json({"folder": str(folder), "files": [str(f) for f in files], "rows": source.n_rows, "notes": notes})
         return
-    say(f"{source.n_rows} rows in {len(files)} files")
+    say(f"{source.n_rows} rows in {len(files)} file{'s' * (len(files) != 1)}")
     print(folder)
 
 

@@ -48,7 +48,10 @@ def export_run(
         raise cannot_write(out, problem) from problem
     finally:
         shutil.rmtree(temp, ignore_errors=True)
-    return [out / file.relative_to(temp) for file in files], [*source.notes(), *tally.notes()]
+    notes = [*source.notes(), *tally.notes()]
+    if to == "lm-eval" and tally.rows > len(source.questions) * len(source.manifest.policies):
+        notes.append("the harness has one verdict for all samples of a question: `exact_match` is their mean")
+    return [out / file.relative_to(temp) for file in files], notes
 
 
 def _writer(to: To) -> Callable[[Source, Path, Iterable[Row]], list[Path]]:

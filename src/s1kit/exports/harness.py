@@ -72,10 +72,12 @@ def _add(task: _Task, rows: list[Row], source: Source) -> None:
 def document(rows: list[Row], source: Source) -> dict[str, Any]:
     """One line: a question with all samples of one policy, as the harness writes repeats.
 
-    ``exact_match`` is the mean over the samples that have a verdict, null where none has.
+    ``exact_match`` is the mean over the samples that have a verdict, null where none has; so are the tokens of a
+    policy whose tokens were not counted.
     """
     q, policy = rows[0].question, rows[0].generation.policy_id
-    entry = source.manifest.policies.get(policy, {})
+    counted = source.counted(policy)
+    entry = source.entry(policy)
     doc = {name: getattr(q, name) for name in ("id", "answer", "answer_kind", "source", "domain", "licence")}
     doc |= {"question": q.text, "choices": list(q.choices)}
     answers = ["" if row.grade is None else row.grade.extracted or "" for row in rows]
@@ -93,8 +95,8 @@ def document(rows: list[Row], source: Source) -> dict[str, Any]:
         "prompt_hash": sha256_hex(q.prompt()),
         "target_hash": sha256_hex(str(q.answer)),
         "exact_match": fmean(right) if right else None,
-        "thinking_tokens": fmean(row.generation.n_thinking for row in rows),
-        "answer_tokens": fmean(row.generation.n_answer for row in rows),
+        "thinking_tokens": fmean(row.generation.n_thinking for row in rows) if counted else None,
+        "answer_tokens": fmean(row.generation.n_answer for row in rows) if counted else None,
     }
 
 
@@ -103,6 +105,7 @@ def _asked(entry: dict[str, Any], repeats: int) -> dict[str, Any]:
     sampling, policy = entry.get("sampling") or {}, entry.get("policy") or {}
     temperature = sampling.get("temperature", 0.0)
     asked = {"until": [], "do_sample": temperature > 0, "temperature": temperature, "repeats": repeats}
+    asked |= {name: sampling[name] for name in ("top_p", "top_k", "frequency_penalty") if name in sampling}
     return {**asked, "s1kit_policy": policy}
 
 
@@ -155,7 +158,7 @@ def _means(task: _Task) -> Iterator[tuple[str, Any]]:
 
 
 def _config(source: Source, policy: str, name: str, ungraded: int) -> dict[str, Any]:
-    entry = source.manifest.policies.get(policy, {})
+    entry = source.entry(policy)
     return {
         "task": name,
         "task_alias": source.label(policy),

@@ -43,7 +43,7 @@ class _Log:
         self.write(f"samples/{made['id']}_epoch_{made['epoch']}.json", made)
         self.summaries.append(summary(made))
         self.failed += "error" in made
-        for name, n in made["output"]["usage"].items():
+        for name, n in made["output"].get("usage", {}).items():
             self.usage[name] += n
         if row.grade is None or row.grade.verdict == "ungraded":
             self.ungraded += 1
@@ -83,10 +83,14 @@ def _id(source: Source, policy: str) -> str:
 def _head(source: Source, policy: str) -> dict[str, Any]:
     """Spec and plan: what was asked, before anything came out."""
     m = source.manifest
-    entry = m.policies[policy]
+    entry = source.entry(policy)
     samples = entry.get("samples", 1)
     sampling = entry.get("sampling") or {}
-    wanted = {name: sampling[name] for name in ("temperature", "top_p", "frequency_penalty") if name in sampling}
+    wanted = {
+        name: sampling[name] for name in ("temperature", "top_p", "top_k", "frequency_penalty") if name in sampling
+    }
+    if not wanted.get("top_k"):  # all tokens: no number says so there
+        wanted.pop("top_k", None)
     spec = {
         "eval_id": _id(source, policy),
         "run_id": m.id,
@@ -134,7 +138,7 @@ def _header(source: Source, policy: str, log: _Log) -> dict[str, Any]:
         "stats": {
             "started_at": source.manifest.started,
             "completed_at": source.manifest.finished or "",
-            "model_usage": used,
+            "model_usage": used if log.usage else {},
         },
     }
 

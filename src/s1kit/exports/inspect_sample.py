@@ -22,7 +22,7 @@ def sample(row: Row, source: Source) -> dict[str, Any]:
     """The row as JSON values; ``epoch`` counts samples from 1."""
     q, g = row.question, row.generation
     model = f"{source.manifest.engine.name if source.manifest.engine else 's1kit'}/{source.model}"
-    output = _output(g, model)
+    output = _output(g, model, counted=source.counted(g.policy_id))
     name = sha256_hex("/".join((source.manifest.id, *map(str, g.key))))[:22]
     made: dict[str, Any] = {
         "id": q.id,
@@ -39,7 +39,7 @@ def sample(row: Row, source: Source) -> dict[str, Any]:
         "store": {},
         "events": [],
         "attachments": {},
-        "model_usage": {model: output["usage"]},
+        "model_usage": {model: output["usage"]} if "usage" in output else {},
         "uuid": name,
     }
     if q.choices:
@@ -52,7 +52,8 @@ def sample(row: Row, source: Source) -> dict[str, Any]:
     return made
 
 
-def _output(g: Generation, model: str) -> dict[str, Any]:
+def _output(g: Generation, model: str, *, counted: bool) -> dict[str, Any]:
+    """``usage`` is left out where tokens were not counted."""
     content: list[dict[str, str]] = []
     if g.thinking_text:
         content.append({"type": "reasoning", "reasoning": g.thinking_text})
@@ -64,7 +65,7 @@ def _output(g: Generation, model: str) -> dict[str, Any]:
         "model": model,
         "choices": [{"message": message, "stop_reason": _stop_reason(g)}],
         "completion": g.answer_text,
-        "usage": {**usage, "reasoning_tokens": g.n_thinking},
+        **({"usage": {**usage, "reasoning_tokens": g.n_thinking}} if counted else {}),
         "time": g.engine_ms / 1000,
     }
 

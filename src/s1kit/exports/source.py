@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import PurePath, PureWindowsPath
+from typing import Any
 
 from s1kit.benchmarks.publishing import hide_generation, hide_grade, hide_question, is_gated
+from s1kit.benchmarks.registry import title
 from s1kit.store import layout
 from s1kit.store.errors import StoreError
 from s1kit.store.layout import Key
@@ -39,7 +41,7 @@ class Source:
         """
         self.run = run
         self.manifest: RunManifest = run.manifest
-        self.benchmark = PurePath(str(self.manifest.config.get("benchmark") or self.manifest.kind)).stem
+        self.benchmark = title(str(self.manifest.config.get("benchmark") or self.manifest.kind))
         self.grader, self.grades = _grades(run, grader)
         questions = list(run.questions())
         self.hidden = 0 if with_gated else sum(is_gated(q, self.manifest) for q in questions)
@@ -56,11 +58,20 @@ class Source:
         """The model's name without the folder it lay in: a path says who and where, and is published nowhere."""
         engine = self.manifest.engine
         name = str(self.manifest.config.get("model") or (engine.model if engine else "unknown"))
-        return PurePath(name).name if PurePath(name).is_absolute() or name.startswith((".", "~")) else name
+        return ", ".join(map(_model, name.split(", ")))  # an import may be of several
 
     def label(self, policy_id: str) -> str:
         """What people call a policy."""
         return str(self.manifest.policies.get(policy_id, {}).get("label", policy_id))
+
+    def entry(self, policy_id: str) -> dict[str, Any]:
+        """What the manifest says of a policy, models without the folders they lay in."""
+        found: dict[str, Any] = _published(self.manifest.policies.get(policy_id, {}))
+        return found
+
+    def counted(self, policy_id: str) -> bool:
+        """Whether the rows' numbers of tokens are known; an import may have none, and its rows say 0 then."""
+        return self.manifest.policies.get(policy_id, {}).get("tokens") != "not counted"
 
     def rows(self) -> Iterator[Row]:
         """Every row by question, policy and sample: in the file's own order where the run is finished."""
@@ -93,8 +104,23 @@ class Source:
         if self.grader is None:
             have = ", ".join(sorted(self.run.grade_files())) or "none"
             yield f"there are no grades by 'default' (there are: {have}): rows go without verdicts"
+        if blind := [self.label(name) for name in self.manifest.policies if not self.counted(name)]:
+            yield f"tokens were not counted for {', '.join(blind)}: their rows say 0 or nothing"
         if self.hidden:
             yield f"the texts of {self.hidden} GPQA questions and of their rows are left out (--with-gated keeps them)"
+
+
+def _model(name: str) -> str:
+    local = PurePath(name).is_absolute() or PureWindowsPath(name).is_absolute() or name.startswith((".", "~"))
+    return PureWindowsPath(name).name if local else name
+
+
+def _published(value: Any) -> Any:
+    """The value with every ``model`` (and the series that is named after one) as it may be shown."""
+    if not isinstance(value, dict):
+        return value
+    named = ("model", "series")
+    return {k: _model(v) if k in named and isinstance(v, str) else _published(v) for k, v in value.items()}
 
 
 def _grades(run: RunDir, grader: str | None) -> tuple[str | None, dict[Key, Grade]]:

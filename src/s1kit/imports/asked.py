@@ -77,10 +77,12 @@ def of_row(budget: int | None) -> AnyPolicy:
 def sampling(settings: dict[str, Any]) -> Sampling | None:
     """How tokens were drawn; None where neither a temperature nor ``do_sample: false`` is stated."""
     stated = {
-        name: float(settings[name])
-        for name in ("temperature", "top_p")
+        name: settings[name]
+        for name in ("temperature", "top_p", "top_k", "frequency_penalty")
         if isinstance(settings.get(name), int | float) and not isinstance(settings.get(name), bool)
     }
+    if stated.get("top_k", 0) < 0:  # how some tools write that every token is kept
+        del stated["top_k"]
     if settings.get("do_sample") is False:
         stated["temperature"] = 0.0
     if "temperature" not in stated:

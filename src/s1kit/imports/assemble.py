@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from s1kit.benchmarks.publishing import LEFT_OUT
 from s1kit.imports.docs import make
 from s1kit.imports.errors import ImportRefused
 from s1kit.imports.found import Found, Reading, Said
@@ -55,6 +56,8 @@ def assemble(
     rows = sorted(reading.rows, key=lambda row: row.sample or 0)
     split_rows = [parts_of(found, format_name) for found in rows]
     spelled = marks(_usual(split_rows))
+    files: dict[tuple[str, str], str] = {}
+    shared: set[str] = set()
     for found, phases in zip(rows, split_rows, strict=True):
         question = questions.of(found, reading)
         if question is None:
@@ -64,6 +67,8 @@ def assemble(
         counts = counts_of(found, phases, tokenizer)
         number = samples.get((question.id, point.id), 0)
         samples[question.id, point.id] = number + 1
+        if files.setdefault((question.id, point.id), found.file) != found.file:
+            shared.add(point.id)
         if found.error is None:
             counted.setdefault(point.id, set()).add(counts.source)
             parts.formats[phases.format] = parts.formats.get(phases.format, 0) + 1
@@ -73,10 +78,18 @@ def assemble(
         reasons = "; ".join(f"{n} rows: {why}" for why, n in reading.left_out.items()) or "the files hold no rows"
         raise ImportRefused(f"nothing to import: {reasons}", "rows need a question and a generated text")
     parts.questions = questions.asked()
-    most = {name: max(n for (_, policy), n in samples.items() if policy == name) for name in points}
+    most: dict[str, int] = {}
+    for (_, name), n in samples.items():
+        most[name] = max(n, most.get(name, 0))
     parts.policies = describe(list(points.values()), most, {name: _source(counted.get(name)) for name in points})
     parts.grades = _grades(parts, said)
-    parts.notes = [*questions.notes(), *_ragged(parts, samples)]
+    together = [
+        f"{parts.policies[name]['label']}: several files answer the same questions with the same settings, so their "
+        "rows are samples of one policy (--label NAME=FILE keeps files apart)"
+        for name in parts.policies
+        if name in shared
+    ]
+    parts.notes = [*questions.notes(), *together, *_ragged(parts)]
     return parts
 
 
@@ -116,11 +129,12 @@ def _grades(parts: Parts, said: Sequence[Mapping[str, Said]]) -> dict[str, list[
     }
 
 
-def _ragged(parts: Parts, samples: Mapping[tuple[str, str], int]) -> list[str]:
+def _ragged(parts: Parts) -> list[str]:
     """Policies that do not answer every question equally often: a run made here always does."""
     notes = []
+    rows = Counter(row.policy_id for row in parts.generations)
     for name, entry in parts.policies.items():
-        have = sum(n for (_, policy), n in samples.items() if policy == name)
+        have = rows[name]
         full = len(parts.questions) * int(entry["samples"])
         if have < full:
             notes.append(f"{entry['label']}: {have} rows, {full} would be {entry['samples']} for every question")
@@ -136,7 +150,10 @@ class _Questions:
         self._other: set[str] = set()
 
     def of(self, found: Found, reading: Reading) -> Question | None:
-        """The question of a row; None where the benchmark has no such question, which is then counted."""
+        """The question of a row; None where it has none that can be known, which is then counted."""
+        if found.question.startswith(LEFT_OUT):
+            reading.leave_out(found.where, "the question's text was left out when this was exported")
+            return None
         if self._fixed is None:
             made = make(found.question, found.reference, found.choices, found.source, found.answer_kind)
         else:

@@ -27,6 +27,7 @@ def files_of(paths: Sequence[Path], kind: Kind | None = None) -> tuple[list[Path
     Raises ImportRefused for a path that is not there or holds nothing, a file of no known kind, and a mixture.
     """
     found: dict[Path, Kind] = {}
+    seen: set[Path] = set()
     for path in paths:
         if not path.exists():
             raise ImportRefused(f"no file or folder {path}")
@@ -36,8 +37,9 @@ def files_of(paths: Sequence[Path], kind: Kind | None = None) -> tuple[list[Path
                 f"{path} holds no results", "expected samples_*.jsonl, .eval, Inspect's .json or plain .jsonl files"
             )
         for file in listed:
-            if file.resolve() in {other.resolve() for other in found}:
+            if (real := file.resolve()) in seen:
                 raise ImportRefused(f"{file} is named twice", "name every file once")
+            seen.add(real)
             found[file] = kind or detect(file)
     kinds = set(found.values())
     if kinds == {"lm-eval", "s1-reference"}:
@@ -76,8 +78,10 @@ def detect(path: Path) -> Kind:
         kinds |= _of_row(row)
     if kinds == {"lm-eval", "s1-reference"}:
         return "s1-reference"
+    if not keys:
+        raise ImportRefused(f"{path} holds no rows")
     if len(kinds) != 1:
-        seen = f"its rows have {', '.join(keys[:12])}" if keys else "it is empty"
+        seen = f"its rows have {', '.join(keys[:12])}"
         raise ImportRefused(f"{path}: cannot tell what wrote this; {seen}", f"say it with --as: {', '.join(KINDS)}")
     return kinds.pop()
 

@@ -6,6 +6,7 @@ what a file does not say: None is "not stated".
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from s1kit.types import Verdict
 
 Kind = Literal["lm-eval", "inspect", "s1-reference", "jsonl"]
 """What wrote a file; also the name of the grader that its own verdicts are kept under."""
+_PLACE = re.compile(r":\d+$|\[\d+\]$|!samples/.*$", re.DOTALL)
 KINDS: tuple[Kind, ...] = ("lm-eval", "inspect", "s1-reference", "jsonl")
 
 
@@ -62,6 +64,11 @@ class Found:
     error: str | None = None
     said: dict[str, Said] = field(default_factory=dict)
     """Grader -> verdict."""
+
+    @property
+    def file(self) -> str:
+        """The file of ``where``, without the place in it."""
+        return _PLACE.sub("", self.where)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ pictures are left out of the text, a sample that failed is a failed row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ _ATTACHED = "attachment://"
 
 
 def read(path: Path, label: str | None, into: Reading) -> None:
-    """Put every sample of one log into ``into``. Raises ImportRefused for a file that is no Inspect log."""
+    """Put every sample of one log into ``into``; of an archive only one is held. Raises ImportRefused for no log."""
     header, samples = _log(path)
     spec = header.get("eval")
     if not isinstance(spec, dict):
@@ -32,29 +33,32 @@ def read(path: Path, label: str | None, into: Reading) -> None:
     stated = mapping(spec.get("packages")) | {name: spec.get(name) for name in ("run_id", "created")}
     into.facts.update({name: value for name, value in stated.items() if isinstance(value, str)})
     config = _config(header, spec)
+    where = None
     for where, sample in samples:
+        if not isinstance(sample, dict):
+            raise ImportRefused(f"{where}: a sample has to be an object")
         found = _sample(where, sample, spec, config, label, into)
         if found is not None:
             into.rows.append(found)
-
-
-def _log(path: Path) -> tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]:
-    """``(header, [(where, sample)])``."""
-    if path.suffix == ".eval":
-        (_, header), *rest = members(path)
-        listed = [(f"{path}!{name}", value) for name, value in rest]
-    else:
-        header = parse(path.read_bytes(), str(path))
-        stated = header.get("samples") if isinstance(header, dict) else None
-        listed = [(f"{path}[{number}]", value) for number, value in enumerate(stated or [])]
-    if not isinstance(header, dict):
-        raise ImportRefused(f"{path}: no Inspect log: its header is no object")
-    if not listed:
+    if where is None:
         raise ImportRefused(
             f"{path}: a log without samples", "the log's own folder may hold a whole one (status success)"
         )
-    if wrong := [where for where, value in listed if not isinstance(value, dict)]:
-        raise ImportRefused(f"{wrong[0]}: a sample has to be an object")
+
+
+def _log(path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, Any]]]:
+    """``(header, (where, sample) of each)``."""
+    listed: Iterator[tuple[str, Any]]
+    if path.suffix == ".eval":
+        rest = members(path)
+        _, header = next(rest)
+        listed = ((f"{path}!{name}", value) for name, value in rest)
+    else:
+        header = parse(path.read_bytes(), str(path))
+        stated = header.get("samples") if isinstance(header, dict) else None
+        listed = ((f"{path}[{number}]", value) for number, value in enumerate(stated or []))
+    if not isinstance(header, dict):
+        raise ImportRefused(f"{path}: no Inspect log: its header is no object")
     return header, listed
 
 

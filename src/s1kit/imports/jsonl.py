@@ -26,7 +26,7 @@ RESPONSE = (
 THINKING = ("thinking", "reasoning", "reasoning_content", "thinking_text", "thinking_trajectory")
 ANSWERED = ("answer_text", "final_answer", "model_answer")
 REFERENCE = ("target", "reference", "expected_answer", "gold", "ground_truth", "solution_answer", "label_answer")
-VERDICT = ("verdict", "correct", "is_correct", "exact_match", "score")
+VERDICT = ("verdict", "correct", "is_correct", "exact_match", "score", "verdicts", "exact_matches", "scores")
 
 
 def read(path: Path, label: str | None, into: Reading) -> None:
@@ -86,7 +86,7 @@ def _found(
         tokens=_tokens(row) if of < 2 else Tokens(),
         cut=finish in ("length", "max_tokens", "model_length"),
         error=text(row.get("error")) or None,
-        said=_said(row) if of < 2 else {},
+        said=_said(row, number, of),
     )
 
 
@@ -152,6 +152,15 @@ def _tokens(row: dict[str, Any]) -> Tokens:
     )
 
 
-def _said(row: dict[str, Any]) -> dict[str, Said]:
+def _said(row: dict[str, Any], number: int, of: int) -> dict[str, Said]:
+    """The row's verdict on its one text; of several texts each has its own where the row lists as many."""
     name = next((name for name in VERDICT if row.get(name) is not None), None)
-    return {} if name is None else {"jsonl": said(row[name], name, text(first(row, "extracted", "extracted_answer")))}
+    if name is None:
+        return {}
+    stated, answer = row[name], first(row, "extracted", "extracted_answer")
+    if isinstance(stated, list) and len(stated) == of:
+        answers = answer if isinstance(answer, list) and len(answer) == of else [None] * of
+        return {"jsonl": said(stated[number], name, text(answers[number]))}
+    if of > 1:
+        return {"jsonl": Said("ungraded", f"{name}: one verdict for {of} samples")}
+    return {"jsonl": said(stated, name, text(answer))}

@@ -51,6 +51,7 @@ def describe(
     """The manifest's ``policies``. ``tokens`` says where a policy's counts are from; of several models the first is
     the run's main one, and every other a series of its own."""
     models = list(dict.fromkeys(point.model for point in points))
+    points = sorted(points, key=_place)
     names = _labels(points, several=len(models) > 1)
     return {
         point.id: {
@@ -68,6 +69,14 @@ def describe(
     }
 
 
+def _place(point: Point) -> int:
+    """Extensions last, and "Wait" the first of them: the first extension is the curve's, another is a placebo."""
+    policy = point.policy
+    if not (isinstance(policy, BudgetForcing) and policy.extensions):
+        return 0
+    return 1 if policy.nudges in (None, ("Wait",)) else 2
+
+
 def _asked(policy: AnyPolicy) -> str:
     """What was asked, without the word for the reference's quirks: here every row has them, or none."""
     return label(policy.model_copy(update={"compat": None}) if isinstance(policy, BudgetForcing) else policy)
@@ -76,11 +85,13 @@ def _asked(policy: AnyPolicy) -> str:
 def _labels(points: Sequence[Point], *, several: bool) -> dict[str, str]:
     """A name for each: the label given, else what was asked; the model before it where there are several."""
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for point in points:
         said = point.label or _asked(point.policy)
         if several and point.model:
             said = f"{PurePosixPath(point.model).name}: {said}"
-        if said in names.values():  # alike but for the sampling
+        if said in taken:  # alike but for the sampling
             said = f"{said}, {point.id[-4:]}"
+        taken.add(said)
         names[point.id] = said
     return names

@@ -6,11 +6,13 @@ that is there already is handed back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s1kit.benchmarks.registry import title
 from s1kit.imports import inspect_log, jsonl, lm_eval
 from s1kit.imports.assemble import Parts, assemble
 from s1kit.imports.detect import files_of
@@ -87,7 +89,7 @@ def write(imported: Imported, out: Path, header: str = "") -> tuple[RunDir, bool
     with RunDir.create(
         out,
         "import",
-        f"{Path(imported.config['benchmark']).stem}-import",
+        f"{title(imported.config['benchmark'])}-import",
         config_resolved=imported.config,
         config_typed=imported.typed,
         questions=parts.questions,
@@ -157,12 +159,11 @@ def _typed(wanted: Wanted) -> dict[str, Any]:
 
 def _hashes(files: Sequence[Path]) -> dict[str, str]:
     """SHA-256 of each file by its name, with as many folders before it as tell it from the others."""
+    ends = Counter("/".join(file.parts[-depth:]) for file in files for depth in range(1, len(file.parts) + 1))
     found = {}
     for file in files:
-        depth = 1
-        while sum(other.parts[-depth:] == file.parts[-depth:] for other in files) > 1 and depth < len(file.parts):
-            depth += 1
-        found["/".join(file.parts[-depth:])] = sha256_file(file)
+        names = ["/".join(file.parts[-depth:]) for depth in range(1, len(file.parts) + 1)]
+        found[next((name for name in names if ends[name] == 1), names[-1])] = sha256_file(file)
     return found
 
 

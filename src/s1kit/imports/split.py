@@ -1,7 +1,7 @@
 """Thinking and answer of a text that still holds its delimiters.
 
 Knows the delimiters of the think formats. Refuses to guess at thinking that is not marked: without a delimiter all of
-a text is the answer. White space at the seams belongs to the delimiters.
+a text is the answer. Line breaks behind a delimiter belong to it; what stands before one is the model's.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def split(text: str, name: str = "auto") -> Parts:
     thinking, close, answer = bare.removeprefix(opening).partition(closing)
     if not close and not bare.startswith(opening):
         return Parts("", text, found)
-    return Parts(thinking.strip(), _without_turn_end(answer), found, closed=bool(close))
+    return Parts(thinking.removeprefix("\n"), _without_turn_end(answer.lstrip("\n")), found, closed=bool(close))
 
 
 def detect(text: str) -> str:
@@ -65,7 +65,8 @@ def detect(text: str) -> str:
 
 
 def _without_turn_end(answer: str) -> str:
-    answer = answer.strip()
-    while mark := next((mark for mark in _TURN_ENDS if answer.endswith(mark)), None):
-        answer = answer.removesuffix(mark).rstrip()
+    bare = answer.rstrip()
+    while mark := next((mark for mark in _TURN_ENDS if bare.endswith(mark)), None):
+        answer = bare.removesuffix(mark)
+        bare = answer.rstrip()
     return answer

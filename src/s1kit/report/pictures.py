@@ -216,7 +216,7 @@ def _names(panel: Panel, found: dict[str, Look], area: Frame) -> list[Layer]:
     dots = [Dot(*area.pixel(spot.x, spot.y), one_line(spot.name, 22)) for _, spot in named]
     hues = [found[name].hue if len(found) > 1 else COLOURS["ink"] for name, _ in named]
     layers = []
-    places = place(dots, area.width, area.height, _along(panel, area))
+    places = place(dots, area.width + _GAP, area.height, _along(panel, area))
     for dot, hue, spot in zip(dots, hues, places, strict=True):
         if spot is not None and _inside(spot, dot.name, area):
             at = dict(zip("xy", area.data(spot.x, spot.y), strict=True))

@@ -19,8 +19,8 @@ FOLDER = "artefacts"
 NEEDED = "needs a model"
 _INTERVALS = frozenset({"accuracy", "performance", "scaling"})
 _NOTES = (
-    "paper: as printed, with the authors' 32B models on their own sets; ours: on the questions named below, so that "
-    "the two compare in shape and not in height. Brackets: 95%, questions resampled.",
+    "paper: as printed, the authors' 32B models on their own sets. ours: model and questions named below; where they "
+    "are others, the two compare in shape and not in height. Brackets: 95%, questions resampled.",
 )
 SYSTEMS = {"Qwen2.5-32B-Instruct": "base", "s1 without budget forcing": "natural", "s1-32B": "best"}
 """Rows of Table 1 that have a counterpart of ours."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat
 
 from s1kit.conditions import Unit
 from s1kit.engines.settings import Positive
@@ -35,19 +37,19 @@ MAX_ANSWER = 16
 class Scale(Record):
     """How large the miniature is. The defaults keep the paper's shape: a few per cent of the pool are selected."""
 
-    pool: int = 2400
-    size: int = 200
-    seeds: tuple[int, ...] = (0, 1, 2)
-    questions: int = 500
+    pool: Positive = 2400
+    size: Positive = 200
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    questions: Positive = 500
     """Of the tables' cells, which have two points each."""
-    curve: int = 200
+    curve: Positive = 200
     """Questions of the main run's curve of eleven points."""
     benchmark: str = "nano_mixed"
-    epochs: float = 5
-    learning_rate: float = 1e-3
-    cut: int = 128
+    epochs: PositiveFloat = 5
+    learning_rate: PositiveFloat = 1e-3
+    cut: Positive = 128
     """Tokens at which Table 7's other column cuts its rows."""
-    traces: int = 1000
+    traces: Positive = 1000
     """Rows of the token- and step-conditional models, which are trained on the nano teacher's traces."""
     compared: Positive | None = None
     """At most so many questions of each comparison; None: as many as its recipe says."""
@@ -154,6 +156,7 @@ def training(model: Model, scale: Scale, curated: Path | None, out: Path) -> dic
         "epochs": scale.epochs,
         "learning_rate": scale.learning_rate,
         "seed": model.seed,
+        "log_every": 1,
     }
     if model.condition != "none":
         return {

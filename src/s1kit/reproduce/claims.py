@@ -122,11 +122,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "figure1": (
         Claim("More thinking is more accurate", "drawn, on three sets", scales("BF")),
+        _minor("The most thinking is more accurate than what the model ends by itself", "drawn, on three sets",
+               more("accuracy", ("BF", -1), _NATURAL)),
     ),
     "figure4a": (
         Claim('Two "Wait" are more accurate than none', "drawn", more("accuracy", ("BF", "Wait x2"), _NATURAL)),
-        Claim("Six still are", "from 50% to 57%, flat at six", more("accuracy", ("BF", "Wait x6"), _NATURAL)),
-        Claim("It flattens: six are no better than four", "flattens at six",
+        Claim('Six "Wait" are more accurate than none', "from 50% to 57%, flat at six",
+              more("accuracy", ("BF", "Wait x6"), _NATURAL)),
+        Claim('It flattens: six "Wait" are no better than four', "flattens at six",
               inverse(more("accuracy", ("BF", "Wait x6"), ("BF", "Wait x4")))),
     ),
     "figure4b": (

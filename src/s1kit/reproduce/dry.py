@@ -18,7 +18,7 @@ from s1kit.policies import Bounded, BudgetForcing, Rejection, Unforced
 from s1kit.reproduce.beside import recipe_of
 from s1kit.reproduce.cells import ASKED, Cell, Scale
 from s1kit.reproduce.matrix_cost import Load, cost_of
-from s1kit.reproduce.matrix_needs import QUESTIONS, TRIES
+from s1kit.reproduce.matrix_needs import BASE_TOKENS, QUESTIONS, TRIES
 from s1kit.reproduce.paper import Versus
 from s1kit.types import Record
 
@@ -29,7 +29,8 @@ _CURVE = len(DEMO["budgets"]) + 1 + len(DEMO["extensions"]) * (2 + len(DEMO["pla
 """Points of the main curve: budgets, natural, and every "Wait" with its placebos and its fresh sample."""
 ASSUMED = (
     f'Assumed: {NATURAL:,} thinking tokens where nothing bounds them, twice that with two "Wait" and three times with '
-    "six, the paper's tries of rejection sampling, answers as long as they may be; budgets share one thought."
+    f"six, {BASE_TOKENS:,} in all of the base, the paper's tries of rejection sampling, answers as long as they may "
+    "be; budgets share one thought."
 )
 
 
@@ -95,7 +96,7 @@ def _loads(own: Sequence[Wanted], count: int, usual: float) -> list[Load]:
 
 def _thinking(policy: object, usual: float) -> float:
     if isinstance(policy, Unforced):
-        return float(policy.max_tokens or usual)
+        return min(BASE_TOKENS, policy.max_tokens or BASE_TOKENS)
     most = policy.most_thinking() if isinstance(policy, Bounded) else None
     waits = int(getattr(policy, "extensions", 0))
     natural = usual * (1 + min(waits, 2) / 2 + max(waits - 2, 0) / 4)

@@ -72,10 +72,14 @@ def rejection(found: Sequence[Comparison]) -> tuple[list[Panel], str]:
     panels = []
     for one in found:
         rows = [row for row in one.settings if row.asked is not None and row.tries is not None]
-        spots = _spots(rows, lambda row: row.asked or 0.0, lambda row: f"{row.tries:.1f} tries")
-        panels.append(Panel("", (Series("rejection sampling", spots),), "limit in thinking tokens (log scale)"))
+        spots = _spots(rows, lambda row: row.asked or 0.0, lambda row: f"{row.tries:.1f}")
+        panels.append(
+            Panel(
+                "", (Series("rejection sampling", spots),), "limit in thinking tokens (log scale); at the points: tries"
+            )
+        )
     lost = [
-        f"{row.label} {percent(row.unmet)}"
+        f"{row.label}: {percent(row.unmet)}"
         for one in found
         for row in one.settings
         if row.unmet and row.tries is not None
@@ -165,7 +169,10 @@ def _spots(
 
 
 def _table(panels: Sequence[Panel]) -> str:
-    """What is drawn, in numbers."""
+    """What is drawn, in numbers; a point that ends two lines and has a mark of its own stands there alone."""
+    alone = {
+        (panel.title, spot.x, spot.y) for panel in panels for s in panel.series if not s.joined for spot in s.spots
+    }
     rows = tuple(
         (
             panel.title or "–",
@@ -178,6 +185,7 @@ def _table(panels: Sequence[Panel]) -> str:
         for panel in panels
         for series in panel.series
         for spot in series.spots
+        if not series.joined or (panel.title, spot.x, spot.y) not in alone
     )
     axis = panels[0].x_title.split(" (")[0]
     return markdown(Grid(("set", "series", "at the point", axis, "accuracy", "95%"), rows, names=3))

@@ -37,6 +37,8 @@ class Figure:
     """The numbers, as Markdown."""
     source: str = ""
     """Command and runs."""
+    beside: bool = True
+    """Whether what the paper printed is about what is drawn."""
 
     def sourced(self, source: str) -> Figure:
         """The same, with where it comes from."""
@@ -68,5 +70,6 @@ def caption_of(figure: Figure) -> str:
     number = figure.name.removeprefix("figure")
     data = sha256_hex(repr((__version__, figure.data)))[:_SHORT]
     parts = [f"# Figure {number}: {SHOWS[figure.name]}", f"![Figure {number}]({figure.name}.png)", *figure.told]
-    parts += [f"Paper: {PAPER[figure.name]}", figure.table, figure.source, f"Data drawn: {data}."]
+    parts += [f"Paper: {PAPER[figure.name]}"] if figure.beside else []
+    parts += [figure.table, figure.source, f"Data drawn: {data}."]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

@@ -70,13 +70,15 @@ def example(run: RunDir, role: str, *, right: bool = False) -> Example | None:
     return Example(question, row, grades[row.key], told, str(run.manifest.config.get("benchmark", "")))
 
 
-def forced_figure(found: Example) -> Figure:
-    """Figure 3: one question whose thinking was kept from ending."""
+def forced_figure(found: Example, alone: Example | None = None) -> Figure:
+    """Figure 3: one question whose thinking was kept from ending. ``alone``: the same where it was not."""
     blocks = _blocks(found, _LINES)
     nudges = sum(piece.why == "nudge" for piece in found.pieces)
     spent = f"{number(found.generation.n_thinking)} thinking tokens"
     told = f"{spent}; the end of thinking was replaced {_often(nudges)} (lit); "
     told += f"answer {found.grade.extracted or 'none'}, {found.grade.verdict} (reference {found.grade.reference})."
+    if alone is not None and alone.question.id == found.question.id:
+        told += f" Left alone it answers {alone.grade.extracted or 'nothing'}, {alone.grade.verdict}."
     return Figure("figure3", blocks, partial(transcript, blocks, f"{SHOWS['figure3']}."), (told,))
 
 

@@ -44,7 +44,7 @@ def sample_figure(domains: Sequence[Count], points: Sequence[Spot], benchmark: s
     rows += [("paper, AIME24", name, number(x), percent(y), "–") for name, x, y in trained_on()] if points else []
     grid = Grid(("what", "name", "questions or examples", "accuracy", "95%"), tuple(rows), names=2)
     draw = partial(_sample_picture, tuple(domains), tuple(panels))
-    return Figure("figure2", (tuple(domains), tuple(panels)), draw, tuple(told), markdown(grid))
+    return Figure("figure2", (tuple(domains), tuple(panels)), draw, tuple(told), markdown(grid), beside=bool(points))
 
 
 def _sample_picture(domains: Sequence[Count], panels: Sequence[Panel]) -> Picture:
@@ -101,7 +101,9 @@ def dynamics_figure(folder: Path) -> Figure | None:
         return None
     kept = [{key: line[key] for key in ("step", "loss", "grad_norm", "learning_rate")} for line in lines]
     last: dict[str, Any] = kept[-1]
-    told = f"{len(kept)} logged steps of {last['step']:,}, none smoothed; loss of the last {last['loss']:.3f}."
+    stretch = int(lines[0]["step"])  # the first line tells how often: each is of the steps since the one before
+    of = "each of one step" if stretch == 1 else f"loss: mean of {stretch} steps each"
+    told = f"{len(kept)} points up to step {last['step']:,}, {of}; loss of the last {last['loss']:.3f}."
     rows = tuple(
         (str(line["step"]), f"{line['loss']:.4f}", f"{line['grad_norm']:.4f}", f"{line['learning_rate']:.3g}")
         for line in (kept if len(kept) <= 12 else [*kept[:: max(1, len(kept) // 10)], kept[-1]])

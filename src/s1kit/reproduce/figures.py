@@ -18,7 +18,8 @@ from s1kit.reproduce.figure_files import Figure, write_figure
 from s1kit.reproduce.figure_traces import Example, example, examples_figure, forced_figure
 from s1kit.reproduce.figure_training import domains_of, dynamics_figure, efficiency_of, sample_figure
 from s1kit.reproduce.paper import Versus
-from s1kit.reproduce.source import obtained
+from s1kit.reproduce.results import run_of
+from s1kit.reproduce.source import obtained, trained
 from s1kit.store.run import RunDir
 
 
@@ -30,16 +31,15 @@ def write_figures(
     What has not changed is not drawn again. ``command``: what the captions name. Raises StoreError where a file cannot
     be written or a run cannot be read.
     """
-    from s1kit.reproduce.results import run_of  # which writes the figures itself
-
     runs = {cell: run for cell in planned if isinstance(cell, Cell) and (run := run_of(cell, out)) is not None}
     versus = {
         one: found for one in planned if isinstance(one, Versus) and (found := compared(one, scale, out)) is not None
     }
     written: list[Path] = []
     for figure, made in _figures(out, runs, versus):
-        sourced = figure.sourced(obtained(f"{command} --only {figure.name}", made) if made else "")
-        written += write_figure(out / FOLDER, sourced)
+        written += write_figure(out / FOLDER, figure.sourced(obtained(f"{command} --only {figure.name}", made)))
+    if (dynamics := _dynamics(out, runs, f"{command} --only figure9")) is not None:
+        written += write_figure(out / FOLDER, dynamics)
     return written
 
 
@@ -56,22 +56,22 @@ def _figures(
     domains = domains_of(out, chosen[0]) if chosen else []
     if (figure := sample_figure(domains, *efficiency_of(mine, out))) is not None:
         yield figure, [run.path for run in mine.values()]
-    if (shown := _forced(runs)) is not None:
-        yield forced_figure(shown[0]), [shown[1]]
+    for run in [run for cell, run in runs.items() if cell.part == "figure3"]:
+        if (forced := example(run, "extension")) is not None:
+            yield forced_figure(forced, example(run, "natural")), [run.path]
     examples = _examples(out, versus)
     if (figure := examples_figure([one for one, _ in examples])) is not None:
         yield figure, [path for _, path in examples]
-    trained = [(c, r) for c, r in runs.items() if c.part == "figure9" and c.model is not None]
-    for cell, run in trained[:1]:
-        if cell.model is not None and (figure := dynamics_figure(out / "models" / cell.model.name)) is not None:
-            yield figure, [run.path]
 
 
-def _forced(runs: Mapping[Cell, RunDir]) -> tuple[Example, Path] | None:
-    for cell, run in runs.items():
-        if cell.part == "figure3" and (found := example(run, "extension")) is not None:
-            return found, run.path
-    return None
+def _dynamics(out: Path, runs: Mapping[Cell, RunDir], command: str) -> Figure | None:
+    """Figure 9, which is of a model and not of its run."""
+    models = [cell.model for cell in runs if cell.part == "figure9" and cell.model is not None]
+    if not models:
+        return None
+    folder = out / "models" / models[0].name
+    figure = dynamics_figure(folder)
+    return None if figure is None else figure.sourced(trained(command, folder))
 
 
 def _examples(out: Path, versus: Mapping[Versus, Comparison]) -> list[tuple[Example, Path]]:

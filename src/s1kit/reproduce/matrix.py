@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from s1kit import __version__
 from s1kit.report.shell import environment
+from s1kit.reproduce.artefacts import FOLDER
 from s1kit.reproduce.beside import beside, compared
 from s1kit.reproduce.cells import Cell, Scale
 from s1kit.reproduce.matrix_cost import ASSUMPTIONS, Cost, cost_of
@@ -27,7 +28,6 @@ from s1kit.store.files import write_atomic
 from s1kit.types import Record
 
 PAGE, TEXT, DATA = "matrix.html", "matrix.md", "matrix.json"
-ARTEFACTS = "artefacts"
 _ENDINGS = ("md", "tex", "csv", "svg", "pdf", "png")
 _PICTURE = 2_000_000
 """Bytes of a picture that the page takes in; a larger one is only linked."""
@@ -97,7 +97,7 @@ def write_matrix(out: Path, scale: Scale, planned: Sequence[Cell | Versus], comm
 def _files(out: Path, row: MatrixRow, planned: Sequence[Cell | Versus]) -> tuple[str, ...]:
     """What there is to look at: the artefacts of the entry and of the part that was judged, comparisons, the report."""
     names = dict.fromkeys(filter(None, (row.key, row.part)))
-    wanted = [f"{ARTEFACTS}/{name}.{ending}" for name in names for ending in _ENDINGS]
+    wanted = [f"{FOLDER}/{name}.{ending}" for name in names for ending in _ENDINGS]
     wanted += [f"{row.part}.md"] if row.part else []
     for cell in planned:
         if cell.part != row.part:

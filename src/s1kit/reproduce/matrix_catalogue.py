@@ -23,7 +23,7 @@ class Entry(Record):
     parts: tuple[str, ...] = ()
     """Parts of `s1 reproduce`; the first that was run is what is judged."""
     command: str = ""
-    """Where it is not `s1 reproduce`'s."""
+    """Where it is not of ``parts``; one that begins with a flag is the rest of `s1 reproduce`'s."""
     example: str = ""
     """Why it is no experiment."""
     needs: str = ""
@@ -57,7 +57,8 @@ _MAIN = (
         key="table1", number="Table 1", section="4.2", parts=("table1", "variants"),
         shows="s1-32B beside closed, open-weight and open-data models on the three sets.",
         paper="s1-32B 56.7/93.0/59.6, without budget forcing 50.0/92.6/56.6, its base 26.7/84.0/49.0.",
-        remark="Only s1's own rows have a like here; the other models' rows need those models.",
+        remark="Only s1's own rows have a like here; the other models' rows need those models. The nano base works its "
+        "answers out when it writes on its own, unlike the paper's.",
     ),
     Entry(
         key="figure4a", number="Figure 4a", section="4.2", parts=("figure4a",),
@@ -175,8 +176,7 @@ _APPENDIX = (
         remark="Neither prompt was in the nano model's training.",
     ),
     Entry(
-        key="table14", number="Table 14", section="D.2", appendix=True,
-        command="s1 reproduce nano --only figure6",
+        key="table14", number="Table 14", section="D.2", appendix=True, command="--only figure6",
         shows="One question, right when rejection sampling at 4,000 tokens and wrong at 8,000.",
         paper="Two transcripts; 199 tries and 1.",
         example="It shows one question. Figure 6 counts them all; its run keeps every thought that was kept.",

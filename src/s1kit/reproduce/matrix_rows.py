@@ -94,7 +94,8 @@ def matrix_rows(results: Mapping[str, Any], known: Known, command: str) -> tuple
 def _row(entry: Entry, results: Mapping[str, Any], known: Known, command: str) -> MatrixRow:
     part = next((part for part in entry.parts if results.get(part)), None)
     found = [] if part is None else results[part]
-    groups = _groups(part, found, results) if part else ()
+    numbers = part is not None and not entry.example
+    groups = _groups(part, found, results) if part and numbers else ()
     lacking = " ".join(filter(None, (results.get("needs", {}).get(one) for one in entry.parts)))
     status, why = status_of(entry, groups, part is not None, lacking)
     cells = {name for one, name in known if one == part}
@@ -113,7 +114,7 @@ def _row(entry: Entry, results: Mapping[str, Any], known: Known, command: str) -
         status=status,
         why=why,
         part=part,
-        ours=told(part, found, results.get("scale", {})) if part else (),
+        ours=told(part, found, results.get("scale", {})) if part and numbers else (),
         groups=groups,
         remark=entry.remark if command.startswith(NANO) else "",
         cost=cost_of(needs.trainings, needs.loads),
@@ -170,7 +171,7 @@ def _groups(part: str, found: Sequence[Mapping[str, Any]], results: Mapping[str,
 def _command(entry: Entry, part: str | None, found: Sequence[Mapping[str, Any]], known: Known, command: str) -> str:
     """What makes it: the recipe that was judged, wherever that is from; before anything was run, the first part."""
     if entry.command:
-        return entry.command
+        return f"{command} {entry.command}" if entry.command.startswith("-") else entry.command
     recipe = next((str(one["recipe"]) for one in found if "recipe" in one), None)
     names = [part for part, _ in known]
     if part in names and (recipe is None or (part, recipe) in known):

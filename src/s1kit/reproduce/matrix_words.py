@@ -18,7 +18,6 @@ _BF: dict[str, tuple[str, ...]] = {"BF": ()}
 _SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
     "figure1": _BF,
     "figure4a": _BF,
-    "figure5": _BF,
     "table1": {"base": (), "BF": ("natural", "Wait x2")},
 }
 """Parts that read a comparison which holds more than they show: methods, and their settings (none: all)."""

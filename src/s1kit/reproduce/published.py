@@ -112,13 +112,13 @@ PUBLISHED: dict[str, Published] = {
         columns=_SETS, rows=tuple(PublishedRow(method=m, setting=s, place=None, values=v) for m, s, v in _TABLE1)
     ),
     "table2": Published(
-        columns=tuple(head for name in _SETS for head in (name, "low", "high")),
+        columns=tuple(head for name in _SETS for head in (name, f"{name} low", f"{name} high")),
         rows=_alone(_TABLE2),
         note="low and high: 95% interval of the difference to s1K, paired over questions. All thought for about 30,000 "
         "tokens at most.",
     ),
     "table7": Published(
-        columns=("rows cut", *(head for name in _SETS for head in (name, "thinking"))),
+        columns=("rows cut", *(head for name in _SETS for head in (name, f"{name} thinking"))),
         rows=_alone(_TABLE7),
         note="Trained on at most 4,096 and 32,768 tokens of each row.",
     ),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from s1kit.errors import UserError
 from s1kit.metrics.summary import Metrics
 from s1kit.reproduce.artefact_files import Artefacts
 from s1kit.reproduce.beside import beside, compared, facts, text
@@ -22,6 +23,20 @@ from s1kit.store.manifest import environment
 from s1kit.store.run import RunDir
 
 RESULTS = "results.json"
+_NAMED = frozenset({"seeds", "cut", "compared"})
+"""Of the scale: what the names of cells tell already, or what a comparison keeps beside its numbers."""
+
+
+def refuse_another_scale(out: Path, scale: Scale) -> None:
+    """UserError where ``out`` holds cells of another scale: their names would be the same."""
+    if not (out / RESULTS).is_file():
+        return
+    content = json.loads((out / RESULTS).read_text())
+    before, now = content["scale"], scale.model_dump(mode="json")
+    other = [f"{key}={before[key]}" for key in now if key not in _NAMED and before.get(key, now[key]) != now[key]]
+    if other and content.get("cells"):
+        told = " ".join(f"--set {item}" for item in other)
+        raise UserError(f"{out} holds cells of another scale: {', '.join(other)}\nhint: another --out, or {told}")
 
 
 def run_of(cell: Cell, out: Path) -> RunDir | None:

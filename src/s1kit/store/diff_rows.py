@@ -22,6 +22,8 @@ from s1kit.types import Record
 
 Ids = npt.NDArray[np.int32]
 Unit = Literal["tokens", "characters"]
+SEAM = "¶"
+"""Between thinking and answer: the same words in another phase are not the same."""
 AROUND = 60
 """Characters shown before and after the place where two texts part."""
 
@@ -98,7 +100,7 @@ def _light(batch: pa.RecordBatch) -> Iterator[Light]:
 
 
 def texts(run: Path, wanted: Collection[Key]) -> dict[Key, str]:
-    """Thinking and answer of the rows named, one after the other. Raises StoreError."""
+    """Thinking and answer of the rows named, with SEAM between them. Raises StoreError."""
     if not wanted:
         return {}
     file = layout.record_file(run)
@@ -107,7 +109,7 @@ def texts(run: Path, wanted: Collection[Key]) -> dict[Key, str]:
     else:
         rows = read_parquet(file, ["question_id", "policy_id", "sample", "thinking_text", "answer_text"])
     keys = ((row, (row["question_id"], row["policy_id"], row["sample"])) for row in rows)
-    return {key: row["thinking_text"] + row["answer_text"] for row, key in keys if key in wanted}
+    return {key: row["thinking_text"] + SEAM + row["answer_text"] for row, key in keys if key in wanted}
 
 
 def ids_part(a: Ids, b: Ids) -> int | None:

@@ -55,13 +55,15 @@ class Verdicts(Record):
     right_to_wrong: int
     other: int
     """Still wrong, but a wrong answer became none, or none a wrong one."""
+    one_sided: int
+    """Of ``ungraded``: those that have a verdict in one of the runs."""
     comparison: PairedComparison | None
     """None where no graded pair is left."""
 
     @property
     def differ(self) -> int:
         """How many verdicts are not the same."""
-        return self.wrong_to_right + self.right_to_wrong + self.other
+        return self.wrong_to_right + self.right_to_wrong + self.other + self.one_sided
 
 
 class Changed(Record):
@@ -106,8 +108,16 @@ def verdicts(both: Sequence[Key], b: str, left: Ruled | None, right: Ruled | Non
         wrong_to_right=moves.count((False, True)),
         right_to_wrong=moves.count((True, False)),
         other=sum(x.right == y.right and x.verdict != y.verdict for _, x, y in pairs),
+        one_sided=sum(
+            _has(left, key) != _has(right, (key[0], b, key[2])) for key in (both if len(pairs) < len(both) else ())
+        ),
         comparison=_compared([(key[0], *move) for (key, _, _), move in zip(pairs, moves, strict=True)]),
     )
+
+
+def _has(side: Ruled, key: Key) -> bool:
+    rule = side.rules.get(key)
+    return rule is not None and rule.verdict != "ungraded"
 
 
 def _pairs(both: Iterable[Key], b: str, left: Ruled, right: Ruled) -> Iterator[tuple[Key, Rule, Rule]]:

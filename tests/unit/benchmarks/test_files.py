@@ -73,3 +73,8 @@ def test_a_file_of_another_name_is_read_as_lines(tmp_path: Path) -> None:
     file = tmp_path / "test.txt"
     file.write_text('{"question": "a"}\n')
     assert [q.text for q in read_questions(file)] == ["a"]
+
+
+def test_a_folder_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="is a folder, not a benchmark file"):
+        read_questions(tmp_path)

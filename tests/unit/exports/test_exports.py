@@ -18,6 +18,7 @@ from s1kit.metrics.summary import summarise
 from s1kit.store.errors import StoreError
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade, Question
+from unit.exports.reading import everything
 from unit.store.samples import FORMAT, finished, new_run, small_row
 
 SECRET = "Which isotope of unobtainium decays by whispering?"
@@ -123,20 +124,6 @@ def test_every_row_is_in_every_form_once(folders: dict[str, Path]) -> None:
     repeats = sum(len(line["resps"][0]) for line in lines(folders["lm-eval"]))
     assert repeats == len(want)
     assert len(lines(folders["lm-eval"])) == len(asked()) * len(ENTRIES), "repeats of a question share a line"
-
-
-def everything(folder: Path) -> str:
-    """All that a reader of the folder can read."""
-    text = ""
-    for path in folder.rglob("*"):
-        if path.suffix == ".parquet":
-            text += str(pq.read_table(path).to_pylist())
-        elif path.suffix == ".eval":
-            with zipfile.ZipFile(path) as archive:
-                text += "".join(archive.read(name).decode() for name in archive.namelist())
-        elif path.is_file():
-            text += path.read_text()
-    return text
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -113,3 +113,17 @@ def test_half_a_surrogate_pair_is_kept_as_a_sign_that_files_can_hold(tmp_path: P
 def test_a_row_that_is_none_is_refused(tmp_path: Path, row: dict[str, Any], told: str) -> None:
     with pytest.raises(ImportRefused, match=told):
         imported(write(tmp_path / "a.jsonl", row))
+
+
+def test_several_texts_have_the_verdicts_that_the_row_lists(tmp_path: Path) -> None:
+    three = {**SUM, "outputs": ["7", "8", "seven"]}
+    listed = imported(write(tmp_path / "a.jsonl", {**three, "scores": [1, 0, None]}))
+    assert verdicts(listed, "jsonl") == ["correct", "incorrect", "ungraded"]
+    alone = imported(write(tmp_path / "b.jsonl", {**three, "correct": True}))
+    assert verdicts(alone, "jsonl") == ["ungraded"] * 3
+    assert alone.parts.grades["jsonl"][0].rule == "correct: one verdict for 3 samples"
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match=r"rows.jsonl holds no rows$"):
+        imported(write(tmp_path / "rows.jsonl"))

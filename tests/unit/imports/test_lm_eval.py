@@ -49,7 +49,7 @@ def test_model_references_and_settings_are_those_of_the_files() -> None:
     assert found.config["facts"]["lm_eval_version"] == "0.4.13"
     assert [q.answer for q in found.parts.questions] == ["7", "42", "\\frac{3}{4}", "5x"]
     assert set(found.inputs) == {SAMPLES.name, SAMPLES.name.replace("samples_sums", "results").replace("jsonl", "json")}
-    assert found.parts.generations[0].thinking_text == "3 and 4 make 7."
+    assert found.parts.generations[0].thinking_text == "3 and 4 make 7.\n"
     assert not any(row.exact or row.token_ids for row in found.parts.generations)
 
 

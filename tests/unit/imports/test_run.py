@@ -14,13 +14,16 @@ from s1kit.imports.errors import ImportRefused
 from s1kit.imports.run import Wanted, prepare
 from s1kit.imports.run import write as write_run
 from s1kit.nano.shipped import resolve_model
+from s1kit.policies import BudgetForcing
 from s1kit.store.findings import passed
 from s1kit.store.query import query
 from s1kit.store.run import RunDir
 from s1kit.store.verify import verify
 from s1kit.tokenizer import Tokenizer
 from s1kit.types import Question
+from unit.exports.reading import everything
 from unit.imports.reading import GOLDEN, SAMPLES, imported, write
+from unit.store.samples import FORMAT, new_run, small_row
 
 KINDS = {
     "lm-eval": SAMPLES.parent,
@@ -163,3 +166,84 @@ def test_a_mixture_a_missing_file_and_one_named_twice_are_refused(tmp_path: Path
     scores.write_text(json.dumps({"results": {}}))
     with pytest.raises(ImportRefused, match=r"name the samples_\*\.jsonl beside it"):
         imported(scores)
+
+
+def test_policies_that_differ_in_sampling_alone_come_back_apart_and_wait_leads_the_curve(tmp_path: Path) -> None:
+    """One of them a placebo: an export names its policies in an order of its own."""
+    asked = [Question.make(text=f"What is {i} + 1?", answer=str(i + 1), answer_kind="integer") for i in range(2)]
+    spec = FORMAT.spec.model_dump(mode="json")
+    entries, rows = {}, []
+    for name, words, penalty in (("z", "Wait", 0.0), ("y", "Wait", 0.5), ("a", "Hmm", 0.0)):
+        policy = BudgetForcing(extensions=2, nudges=(words,))
+        entries[name] = {
+            "label": f"{words} x2",
+            "role": "extension",
+            "policy": policy.model_dump(mode="json"),
+            "sampling": {"temperature": 0.5, "top_p": 0.9, "top_k": 7, "frequency_penalty": penalty},
+            "format": spec,
+            "samples": 1,
+        }
+        rows += [small_row(q, policy_id=name, thinking_text=f"{name}\n") for q in asked]
+    with new_run(tmp_path, asked, entries) as run:
+        run.append_many(rows)
+        run.finish()
+    for form in ("lm-eval", "inspect"):
+        export_run(Source(RunDir.open(run.path)), form, tmp_path / form)  # type: ignore[arg-type]
+        parts = imported(tmp_path / form).parts
+        told = [(e["policy"]["nudges"], e["sampling"], e["samples"]) for e in parts.policies.values()]
+        key = str
+        assert sorted(told, key=key) == sorted(
+            [(e["policy"]["nudges"], e["sampling"], 1) for e in entries.values()], key=key
+        )
+        assert told[0][0] == told[1][0] == ["Wait"], "the first extension is the curve's"
+        assert {row.thinking_text for row in parts.generations} == {"a\n", "y\n", "z\n"}
+
+
+@pytest.mark.parametrize("form", ["lm-eval", "inspect"])
+def test_tokens_that_were_not_counted_do_not_come_back_as_none(tmp_path: Path, form: str) -> None:
+    rows = [{"question": f"What is {i} + 4?", "answer": "7", "response": "<think>so</think>7"} for i in range(2)]
+    run, _ = write_run(imported(write(tmp_path / "a.jsonl", *rows)), tmp_path / "runs")
+    _, notes = export_run(Source(RunDir.open(run.path)), form, tmp_path / "out")  # type: ignore[arg-type]
+    assert any("tokens were not counted for unforced" in note for note in notes)
+    [entry] = imported(tmp_path / "out").parts.policies.values()
+    assert entry["tokens"] == "not counted"
+
+
+@pytest.mark.parametrize("form", ["lm-eval", "inspect", "hf"])
+def test_the_folder_of_an_imported_model_is_not_exported(tmp_path: Path, form: str) -> None:
+    rows = [
+        {**row, "model": model}
+        for model in ("/home/who/ours", "hub/theirs")
+        for row in [{"question": "What is 3 + 4?", "answer": "7", "response": "7"}]
+    ]
+    run, _ = write_run(imported(write(tmp_path / "a.jsonl", *rows)), tmp_path / "runs")
+    export_run(Source(RunDir.open(run.path)), form, tmp_path / "out")  # type: ignore[arg-type]
+    said = everything(tmp_path / "out")
+    assert "home/who" not in said
+    assert "ours" in said
+    assert "hub/theirs" in said
+
+
+def test_several_files_under_one_policy_are_told(tmp_path: Path) -> None:
+    row = {"question": "What is 3 + 4?", "answer": "7", "response": "7"}
+    one, two = (write(tmp_path / f"{name}.jsonl", row) for name in "ab")
+    assert any("several files answer the same questions" in note for note in imported(one, two).parts.notes)
+    assert not imported(write(tmp_path / "c.jsonl", row, row)).parts.notes
+
+
+def test_questions_whose_text_was_left_out_are_not_one_question(tmp_path: Path) -> None:
+    rows = [{"question": f"Secret {i}?", "answer": "7", "response": "7", "source": "gpqa"} for i in range(2)]
+    mixed = [*rows, {"question": "What is 3 + 4?", "answer": "7", "response": "7"}]
+    run, _ = write_run(imported(write(tmp_path / "a.jsonl", *mixed), name="mixed"), tmp_path / "runs")
+    export_run(Source(RunDir.open(run.path)), "inspect", tmp_path / "out")
+    found = imported(tmp_path / "out")
+    assert [q.text for q in found.parts.questions] == ["What is 3 + 4?"]
+    assert found.reading.left_out == {"the question's text was left out when this was exported": 2}
+
+
+def test_a_file_named_after_gpqa_is_withheld_whatever_the_import_is_called(tmp_path: Path) -> None:
+    row = {"question": "Secret?", "target": "7", "response": "7", "score": "Secret, perhaps"}
+    found = imported(write(tmp_path / "gpqa_out.jsonl", row), name="science")
+    run, _ = write_run(found, tmp_path / "runs")
+    export_run(Source(RunDir.open(run.path), "jsonl"), "hf", tmp_path / "out")
+    assert "Secret" not in everything(tmp_path / "out")

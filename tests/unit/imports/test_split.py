@@ -12,10 +12,13 @@ FORMATS = ("s1", "think", "harmony")
 words = st.text(st.characters(codec="utf-8", exclude_characters="<|>")).map(str.strip)
 
 
-@given(st.sampled_from(FORMATS), words, words, st.booleans())
-def test_what_is_joined_by_delimiters_is_split_by_them(name: str, thinking: str, answer: str, opened: bool) -> None:
-    spelled = marks(name)
-    text = f"{spelled['open'] if opened else ''}{thinking}\n{spelled['close']}{answer}"
+@given(st.sampled_from(FORMATS), words, words, st.booleans(), st.sampled_from(["", "\n", " \n\n"]))
+def test_what_is_joined_by_delimiters_is_split_by_them(
+    name: str, words: str, answer: str, opened: bool, end: str
+) -> None:
+    """White space at a thought's end is the model's, as it is in the tokens of a run made here."""
+    spelled, thinking = marks(name), words + (end if words else "")
+    text = f"{spelled['open'] if opened else ''}{thinking}{spelled['close']}{answer}"
     for asked in ("auto", name):
         found = split(text, asked)
         assert (found.thinking, found.answer, found.format, found.closed) == (thinking, answer, name, True)

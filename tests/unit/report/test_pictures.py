@@ -147,6 +147,22 @@ def test_names_neither_touch_each_other_nor_leave_the_panel() -> None:
             assert min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1]), (a, b)
 
 
+def test_a_name_stands_by_its_own_point_where_a_line_falls_at_the_edge() -> None:
+    """As it would be read: the nearest point to a name is its own."""
+    spots = (Spot(8, 0.24), Spot(60, 0.63), *(Spot(x, y, y - 0.06, y + 0.06, n) for x, y, n in _FALLING))
+    found = marks(panels_picture([Panel(n, (Series("s", spots),), "tokens") for n in "abc"], "title"))
+    dots = [m for m in symbols(found, HUES[0], keyed=False)]
+    for panel in range(3):
+        own = sorted(dots, key=lambda m: m.x)[5 * panel + 2 : 5 * panel + 5]
+        for (_, _, name), dot in zip(_FALLING, own, strict=True):
+            labels = [m for m in found if m.text == name and m.element.tag == f"{SVG}text"]
+            label = min(labels, key=lambda m: math.hypot(m.x - dot.x, m.y - dot.y))
+            assert min(own, key=lambda m: math.hypot(m.x - label.x, m.y - label.y)) is dot
+
+
+_FALLING = ((184, 0.84, "2x"), (294, 0.755, "4x"), (401, 0.54, "6x"))
+
+
 def test_hostile_names_are_text() -> None:
     series = (Series(HOSTILE, (Spot(8, 0.2, name=HOSTILE), Spot(900, 0.8))), Series("b", (Spot(9, 0.3),)))
     views = [bars_view([Count(HOSTILE, 3)], HOSTILE)]

@@ -68,12 +68,15 @@ def test_every_number_of_ours_and_of_the_papers_is_that_of_the_results(part: str
                 [low] = [text for head, text in line.items() if head.endswith(("mance (low)", "accuracy (low)"))]
                 assert float(low) == 100 * own["interval"]["low"]
     assert next(lines, None) is None
+    [head, *_] = (tmp_path / "artefacts" / f"{part}.csv").read_text().splitlines()
+    assert len(set(head.split(","))) == head.count(",") + 1, "no two columns are called the same"
 
 
 def test_what_a_figure_draws_is_a_table_too(tmp_path: Path) -> None:
     made(tmp_path, ["figure1", "figure6"])
-    for part in ("figure1", "figure4a", "figure5", "figure6"):
+    for part in ("figure1", "figure4a", "figure6"):
         assert (tmp_path / "artefacts" / f"{part}.csv").is_file(), part
+    assert not (tmp_path / "artefacts" / "figure5.csv").exists(), "transcripts have no numbers"
     lines = read(tmp_path / "artefacts" / "figure4a.csv")
     settings = json.loads((tmp_path / "results.json").read_text())["figure1"][0]["settings"]
     first = [float(line["accuracy"]) for line in lines[: len(settings)]]
@@ -142,3 +145,11 @@ def test_tables_over_seeds_find_their_printed_rows() -> None:
     assert whole[head.index("ours: natural, difference")] == ""
     assert cut[head.index("ours: natural (low)")] == "49.25"
     assert told.notes[-1] == "whence"
+
+
+@pytest.mark.parametrize("part", ["table2", "table7"])
+def test_no_two_columns_are_called_the_same(part: str) -> None:
+    base = {"table2": "s1K", "table7": "whole"}[part]
+    rows = [measured(base, role, 50, None) for role in ("natural", "extension")]
+    [head, *_] = csv.reader(as_csv(seeds_table(part, rows, ())).splitlines())
+    assert len(set(head)) == len(head)

@@ -22,6 +22,7 @@ from s1kit.reproduce.figure_training import dynamics_figure, sample_figure
 from s1kit.reproduce.figures import write_figures
 from s1kit.reproduce.paper import comparisons
 from s1kit.reproduce.published_figures import PAPER, SHOWS, trained_on
+from s1kit.reproduce.source import trained
 from s1kit.types import Generation, Grade, Question, Segment
 
 
@@ -92,8 +93,11 @@ def test_what_each_axis_counts() -> None:
 
 
 def test_captions_say_what_the_picture_cannot() -> None:
-    assert "at most 8 25.0%" in caption_of(drawn("figure6"))
-    assert "7.3 tries" in drawn("figure6").draw().svg()
+    assert "at most 8: 25.0%" in caption_of(drawn("figure6"))
+    svg = drawn("figure6").draw().svg()
+    assert ">7.3</text>" in svg
+    assert "at the points: tries" in svg
+    assert caption_of(drawn("figure4a")).count("| 60 |") == 3, "the own end ends both lines, and is one row of each set"
     assert "REBASE width 2: 152 of 722" in caption_of(drawn("figure7"))
     assert "12 of 30" in caption_of(drawn("figure7"))
 
@@ -121,7 +125,11 @@ def test_sample_efficiency_keeps_two_worlds_on_two_axes() -> None:
     svg = figure.draw().svg()
     assert "40 selected questions by domain" in svg
     assert "Bespoke-32B" in svg
+    assert "Paper:" in caption_of(figure)
     assert sample_figure([], [], "mine", 0) is None
+    domains = sample_figure([Count("05A", 30)], [], "", 0)
+    assert domains is not None
+    assert "Paper:" not in caption_of(domains), "the paper's points are not drawn"
 
 
 def example(verdict: str = "correct") -> Example:
@@ -153,6 +161,8 @@ def test_the_raspberry_shows_the_nudge_and_hides_the_delimiters() -> None:
     assert "&lt;raspberry&gt;" in svg
     assert "think>" not in svg.replace("&gt;", ">").replace("thinking", "")
     assert "replaced once" in caption_of(figure)
+    assert "Left alone" not in caption_of(figure)
+    assert "Left alone it answers 3, incorrect." in caption_of(forced_figure(example(), example("incorrect")))
     three = examples_figure([example(), example(), example()])
     assert three is not None
     assert len(three.data) == 9
@@ -167,6 +177,21 @@ def test_training_dynamics_come_from_the_log(tmp_path: Path) -> None:
     assert figure is not None
     assert len(figure.data) == 30
     assert "gradient norm" in figure.draw().svg()
+    assert "30 points up to step 30, each of one step" in caption_of(figure)
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(step) + "\n" for step in steps[9::10]))
+    seldom = dynamics_figure(tmp_path)
+    assert seldom is not None
+    assert "3 points up to step 30, loss: mean of 10 steps each" in caption_of(seldom)
+
+
+def test_the_footnote_of_a_training_is_the_model_s(tmp_path: Path) -> None:
+    recipe = {"base": "/far/nano-base", "epochs": 5.0, "batch_size": 16, "learning_rate": 0.001, "seed": 2}
+    made = {"recipe": recipe, "base_sha256": "a" * 64, "data_sha256": "b" * 64, "rows": 1924, "s1kit_version": "9"}
+    (tmp_path / "manifest.json").write_text(json.dumps(made))
+    told = trained("s1 reproduce nano --only figure9", tmp_path)
+    assert "base: nano-base (aaaaaaaaaaaa); 1,924 rows (bbbbbbbbbbbb), 5 epochs, 16 rows a step" in told
+    assert "seed: 2" in told
+    assert "/far" not in told
 
 
 def test_files_are_drawn_once_and_again_where_the_data_changed(tmp_path: Path) -> None:

@@ -95,6 +95,16 @@ def test_an_entry_is_judged_or_says_why_it_cannot_be(entry: Entry) -> None:
     assert entry.command or {cell.part for cell in PLANNED} & set(entry.parts), "how is it made?"
 
 
+def test_an_example_says_no_numbers_and_commands_follow_the_recipe() -> None:
+    found = matrix_of(json.loads(bench().RESULTS.read_text()), PLANNED, "s1 reproduce mine.yaml")
+    for row in found.rows:
+        if row.status == "not an experiment":
+            assert not row.ours, row.number
+            assert not row.groups, row.number
+        assert "reproduce nano" not in row.command, row.number
+    assert {row.key: row.command for row in found.rows}["table14"] == "s1 reproduce mine.yaml --only figure6"
+
+
 def test_keys_are_unique_and_costs_belong_to_entries() -> None:
     keys = [entry.key for entry in CATALOGUE]
     assert len(set(keys)) == len(keys)

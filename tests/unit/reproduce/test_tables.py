@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from s1kit.config import EvalConfig, SweepConfig
 from s1kit.curate.recipe import CurateConfig
+from s1kit.errors import UserError
 from s1kit.reproduce.cells import Cell, Model, Scale, cells, curation, measuring, training
+from s1kit.reproduce.results import RESULTS, refuse_another_scale
 from s1kit.reproduce.tables import Scored, markdown, table
 from s1kit.train.recipe import TrainConfig
 
@@ -39,6 +44,27 @@ def test_cells_share_what_is_the_same() -> None:
     assert found["figure2-s1K-seed0"].run == first.run
     trainings = {cell.model for cell in found.values() if cell.model}
     assert len({model.name for model in trainings}) == len(trainings) == 10 + 2 + 2
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": ()}, {"curve": -1}, {"size": 0}, {"epochs": 0}, {"cut": 0}])
+def test_a_scale_without_a_question_a_row_or_a_seed_is_none(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Scale(**wrong)
+
+
+def test_a_folder_keeps_to_its_scale(tmp_path: Path) -> None:
+    refuse_another_scale(tmp_path, SCALE)
+
+    def say(cells: dict[str, Any]) -> None:
+        (tmp_path / RESULTS).write_text(json.dumps({"scale": SCALE.model_dump(mode="json"), "cells": cells}))
+
+    say({})
+    refuse_another_scale(tmp_path, SCALE.model_copy(update={"curve": 20}))
+    say({"main-s1K-seed0": {}})
+    refuse_another_scale(tmp_path, SCALE.model_copy(update={"seeds": (0, 1, 2), "cut": 64, "compared": 5}))
+    for other in ({"curve": 20}, {"size": 9}, {"benchmark": "nano_hard"}):
+        with pytest.raises(UserError, match="another scale"):
+            refuse_another_scale(tmp_path, SCALE.model_copy(update=other))
 
 
 def test_recipes_are_what_their_verbs_take() -> None:

@@ -109,7 +109,32 @@ def test_rows_without_tokens_are_compared_by_their_text(tmp_path: Path) -> None:
     example = policy.by_text.example
     assert example is not None
     i = [q.id for q in asked].index(example.question_id)
-    assert (example.same, example.a, example.b, example.at) == ("so it ", f"is {i}", f"was {i}", 6)
+    assert (example.same, example.a, example.b, example.at) == ("so it ", f"is {i}¶", f"was {i}¶", 6)
+
+
+def test_the_same_words_in_another_phase_are_not_the_same(tmp_path: Path) -> None:
+    asked = questions(1)
+    sides = [("so 4", ""), ("so ", "4")]
+    runs = [
+        stored(
+            tmp_path / str(i),
+            [small_row(asked[0], token_ids=None, exact=False, thinking_text=one, answer_text=other)],
+            asked,
+        )
+        for i, (one, other) in enumerate(sides)
+    ]
+    assert not diff_runs(*runs).same
+
+
+def test_a_verdict_that_only_one_run_has_is_a_difference(tmp_path: Path) -> None:
+    run, rows = finished(tmp_path / "a", 2)
+    other = copied(run, tmp_path / "b", rows)
+    made = [g.model_copy(update={"verdict": "correct"}) for g in grades(rows, 1)]
+    run.write_grades("default", made)
+    for lost in ([made[0].model_copy(update={"verdict": "ungraded"}), *made[1:]], made[1:]):
+        other.write_grades("default", lost)
+        assert not diff_runs(run, other).same
+        assert diff_runs(other, other).same
 
 
 def test_ids_of_two_tokenizers_are_not_compared(tmp_path: Path) -> None:
