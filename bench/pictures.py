@@ -1,7 +1,8 @@
 """The pictures of a report in the docs: ``python bench/pictures.py RUN [FOLDER]``.
 
-Opens the report of a finished run in a Chromium and photographs the overview, the table of questions, and the first question that a forced second look repaired (else the first of all). Knows which pictures the
-guide shows. Refuses to make the run: ``docs/report.md`` says which command made it.
+Opens the report of a finished run in a Chromium and photographs the overview, the table of questions, and the first
+question that a forced second look repaired (else the first of all). Knows which pictures the guide shows. Refuses to
+make the run: ``docs/report.md`` says which command made it.
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ def reproduce(
         print_json(json.loads((job.out / RESULTS).read_text()))
         return
     for part in parts:
-        if (text := texts.get(part) or artefact_text(part, job.out)) is not None:
-            data_console().print(f"{part}\n{text}", markup=False, soft_wrap=True)
-        elif part in job.needs:
+        if part in job.needs and part not in texts:
             say(f"{part}: {job.needs[part]}")
+        elif text := texts.get(part) or artefact_text(part, job.out):
+            data_console().print(f"{part}\n{text}", markup=False, soft_wrap=True)
     print(job.out)
 
 

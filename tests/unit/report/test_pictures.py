@@ -151,7 +151,7 @@ def test_a_name_stands_by_its_own_point_where_a_line_falls_at_the_edge() -> None
     """As it would be read: the nearest point to a name is its own."""
     spots = (Spot(8, 0.24), Spot(60, 0.63), *(Spot(x, y, y - 0.06, y + 0.06, n) for x, y, n in _FALLING))
     found = marks(panels_picture([Panel(n, (Series("s", spots),), "tokens") for n in "abc"], "title"))
-    dots = [m for m in symbols(found, HUES[0], keyed=False)]
+    dots = symbols(found, HUES[0], keyed=False)
     for panel in range(3):
         own = sorted(dots, key=lambda m: m.x)[5 * panel + 2 : 5 * panel + 5]
         for (_, _, name), dot in zip(_FALLING, own, strict=True):
