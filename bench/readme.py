@@ -32,7 +32,8 @@ def measured(results: Path = RESULTS) -> str:
     """The table under "Measured"."""
     r = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
     names = ("start_up", "sweep_savings", "hf_throughput", "forced_overhead", "demo", "curation", "sft_throughput")
-    start, sweep, fast, forced, demo, curated, tuned = (r[name] for name in names)
+    names += ("report", "report_browser")
+    start, sweep, fast, forced, demo, curated, tuned, page, traces = (r[name] for name in names)
     machine = demo["machine"]
     low, high = forced["wall_ratio_same_sequence"]["interval"]
     rows = (
@@ -71,6 +72,7 @@ def measured(results: Path = RESULTS) -> str:
             "1.05 x",
         ),
         *_curation(curated),
+        *_reports(page, traces),
     )
     lines = [f"On {machine['cores']} cores ({machine['cpu']}), no accelerator:", ""]
     lines += ["| what | measured | goal |", "|---|---|---|"]
@@ -109,7 +111,7 @@ def reproduced(results: Path = RESULTS) -> str:
     found = matrix_of(json.loads((results / "reproduction.json").read_text()), [*cells(Scale()), *comparisons()])
     lines = ["| paper | what it shows | here | command |", "|---|---|---|---|"]
     for row in found.rows:
-        if row.command and not (row.appendix and row.status == "not an experiment"):
+        if not row.appendix or row.status != "not an experiment" or row.key in row.command:
             told = f"{row.mark} {row.label}" if row.status != "not an experiment" else "shown"
             lines.append(f"| {row.number} | {row.shows.rstrip('.')} | {told} | `{row.command}` |")
     return "\n".join(lines)
@@ -144,6 +146,24 @@ def _curation(curated: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
             f"filters over {runs[-1]['rows']:,} rows: memory; seconds per row, to those of {runs[0]['rows']:,} rows",
             f"{runs[-1]['peak_gib']} GiB; {curated['scaling']['seconds_per_row_ratio']:.2f} x",
             f"{goals['scaling_gib']} GiB; 1 x",
+        ),
+    )
+
+
+def _reports(page: dict[str, Any], traces: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """The rows about looking."""
+    goals = page["goals"]
+    return (
+        (
+            f"report over {page['generations']:,} generations: built; first paint from disk",
+            f"{page['build_s']['with_browser']:.0f} s; {page['first_paint_ms'] / 1000:.1f} s",
+            f"{goals['build_s']} s; {goals['first_paint_ms'] / 1000:.0f} s",
+        ),
+        (
+            f"trace browser over {traces['questions']:,} questions x {traces['points']} points of up to "
+            f"{traces['tokens']:,} tokens: opened; folder",
+            f"{traces['table_seconds']} s; {traces['folder_mb']:.0f} MB",
+            "2 s; 300 MB",
         ),
     )
 

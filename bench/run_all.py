@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 NAMES = (
     *("start_up", "sweep_savings", "hf_throughput", "forced_overhead"),
     *("sft_throughput", "plan_check", "demo", "curation", "serve_memory", "table3", "rebase", "votes_resume"),
+    *("report", "report_browser"),
 )
 ON_VLLM = ("cross_engine", "wait_rounds", "forced_vllm", "serve_proxy")
 

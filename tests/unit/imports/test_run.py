@@ -189,7 +189,9 @@ def test_policies_that_differ_in_sampling_alone_come_back_apart_and_wait_leads_t
         run.finish()
     for form in ("lm-eval", "inspect"):
         export_run(Source(RunDir.open(run.path)), form, tmp_path / form)  # type: ignore[arg-type]
-        parts = imported(tmp_path / form).parts
+        found = imported(tmp_path / form)
+        assert found.kind == form, "the thinking's delimiters alone do not make it the reference's"
+        parts = found.parts
         told = [(e["policy"]["nudges"], e["sampling"], e["samples"]) for e in parts.policies.values()]
         key = str
         assert sorted(told, key=key) == sorted(
