@@ -48,7 +48,7 @@ def say(text: str, style: str | None = None) -> None:
 
 def hint(text: str) -> None:
     """What to do next, on its own line."""
-    people().print(f"[bold cyan]hint:[/] {escape(text)}")
+    people().print(f"[bold cyan]hint:[/] {escape(text)}", soft_wrap=True)
 
 
 def escape(text: str) -> str:
@@ -73,7 +73,7 @@ def fail(message: str, code: int = REFUSED) -> NoReturn:
         if line.startswith("hint:"):
             hint(line.removeprefix("hint:").strip())
             continue
-        console.print(f"[bold red]error:[/] {escape(line)}" if first else escape(line))
+        console.print(f"[bold red]error:[/] {escape(line)}" if first else escape(line), soft_wrap=True)
         first = False
     raise SystemExit(code)
 
