@@ -18,7 +18,7 @@ from markupsafe import Markup
 from s1kit.metrics.anytime import Anytime
 from s1kit.report.labels import Dot, place
 from s1kit.report.marks import CURVE, Mark, Marked
-from s1kit.report.svg import COLOURS, FONT, to_svg
+from s1kit.report.svg import COLOURS, FONT, quiet, to_svg
 from s1kit.report.text import one_line
 
 _SHAPES: dict[Mark, tuple[str, str, bool]] = {
@@ -221,14 +221,11 @@ def _spec(layers: list[Layer], area: Frame, x_title: str) -> dict[str, Any]:
     for layer in layers:
         for side, axis in axes.items():
             layer["encoding"][side]["axis"] = axis
-    quiet = {"labelColor": COLOURS["muted"], "titleColor": COLOURS["muted"], "titleFontWeight": "normal"}
-    lines = {"domainColor": COLOURS["faint"], "tickColor": COLOURS["faint"], "gridColor": COLOURS["faint"]}
-    fonts = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 11, "titleFontSize": 11, "gridOpacity": 0.5}
     return {
         "width": area.width,
         "height": area.height,
         "padding": 4,
         "background": "transparent",
         "layer": layers,
-        "config": {"aria": False, "view": {"stroke": None}, "axis": {**quiet, **lines, **fonts}},
+        "config": quiet(),
     }

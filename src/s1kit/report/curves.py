@@ -14,7 +14,7 @@ from s1kit.report.charts import Frame, Layer, frame
 from s1kit.report.frontier import spread
 from s1kit.report.marks import CURVE, Marked
 from s1kit.report.picture import DASHES, HUES, SHAPES
-from s1kit.report.svg import COLOURS, FONT, to_svg
+from s1kit.report.svg import COLOURS, FONT, quiet, to_svg
 from s1kit.report.text import one_line
 
 _LINE = 14.0
@@ -95,9 +95,6 @@ def _spec(layers: list[Layer], area: Frame) -> dict[str, Any]:
     for layer in layers:
         for side, axis in axes.items():
             layer["encoding"][side]["axis"] = axis
-    quiet = {"labelColor": COLOURS["muted"], "titleColor": COLOURS["muted"], "titleFontWeight": "normal"}
-    lines = {"domainColor": COLOURS["faint"], "tickColor": COLOURS["faint"], "gridColor": COLOURS["faint"]}
-    fonts = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 11, "titleFontSize": 11, "gridOpacity": 0.5}
     return {
         "width": area.width,
         "height": area.height,
@@ -105,5 +102,5 @@ def _spec(layers: list[Layer], area: Frame) -> dict[str, Any]:
         "autosize": {"type": "pad"},
         "background": "transparent",
         "layer": layers,
-        "config": {"aria": False, "view": {"stroke": None}, "axis": {**quiet, **lines, **fonts}},
+        "config": quiet(),
     }

@@ -15,7 +15,7 @@ from s1kit.compare.table import PointRow
 from s1kit.report.charts import Frame, Layer, frame
 from s1kit.report.labels import Dot, place
 from s1kit.report.picture import DASHES, HUES, SHAPES, Picture
-from s1kit.report.svg import COLOURS, FONT, to_svg
+from s1kit.report.svg import COLOURS, FONT, quiet, to_svg
 from s1kit.report.text import number, one_line
 
 WIDE, HIGH = 640, 380
@@ -197,7 +197,7 @@ def _spec(layers: list[Layer], area: Frame, x_title: str) -> dict[str, Any]:
         "autosize": {"type": "pad"},
         "background": "transparent",
         "layer": layers,
-        "config": _CONFIG,
+        "config": quiet(),
     }
 
 
@@ -229,24 +229,5 @@ def _bars(bars: list[dict[str, Any]], totals: list[dict[str, Any]]) -> dict[str,
         "padding": {"left": 4, "top": 8, "bottom": 4, "right": 8},
         "background": "transparent",
         "layer": layers,
-        "config": _CONFIG,
+        "config": quiet(),
     }
-
-
-_CONFIG = {
-    "aria": False,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": COLOURS["muted"],
-        "titleColor": COLOURS["muted"],
-        "titleFontWeight": "normal",
-        "domainColor": COLOURS["faint"],
-        "tickColor": COLOURS["faint"],
-        "gridColor": COLOURS["faint"],
-        "labelFont": FONT,
-        "titleFont": FONT,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "gridOpacity": 0.5,
-    },
-}

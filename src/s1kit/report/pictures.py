@@ -16,7 +16,7 @@ from s1kit.report.charts import Frame, Layer, frame
 from s1kit.report.labels import LETTER, Dot, Placed, place
 from s1kit.report.picture import DASHES, HUES, SHAPES, Picture
 from s1kit.report.pictures_key import Look, key
-from s1kit.report.svg import COLOURS, FONT, to_svg
+from s1kit.report.svg import COLOURS, FONT, quiet, to_svg
 from s1kit.report.text import one_line, visible
 
 WIDTH = 340
@@ -114,7 +114,7 @@ def picture_of(views: Sequence[dict[str, Any]], title: str) -> Picture:
                 "spacing": 10,
                 "padding": 6,
                 "background": "transparent",
-                "config": _CONFIG,
+                "config": quiet(_TEXT, tickSize=4),
             },
             visible(title),
             "figure",
@@ -256,23 +256,3 @@ def _along(panel: Panel, area: Frame) -> list[tuple[float, float]]:
         steps = max(1, round(math.hypot(x1 - x0, y1 - y0) / 5))
         found += [(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps) for step in range(steps + 1)]
     return found
-
-
-_CONFIG = {
-    "aria": False,
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": COLOURS["muted"],
-        "titleColor": COLOURS["muted"],
-        "titleFontWeight": "normal",
-        "domainColor": COLOURS["faint"],
-        "tickColor": COLOURS["faint"],
-        "gridColor": COLOURS["faint"],
-        "labelFont": FONT,
-        "titleFont": FONT,
-        "labelFontSize": _TEXT,
-        "titleFontSize": _TEXT,
-        "gridOpacity": 0.5,
-        "tickSize": 4,
-    },
-}

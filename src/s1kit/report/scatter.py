@@ -16,7 +16,7 @@ from markupsafe import Markup
 from s1kit.report.charts import Layer
 from s1kit.report.marks import Marked
 from s1kit.report.rows import Row
-from s1kit.report.svg import COLOURS, FONT, to_svg
+from s1kit.report.svg import COLOURS, FONT, quiet, to_svg
 from s1kit.report.text import number, percent
 
 OUTSIDE = 60
@@ -139,14 +139,11 @@ def _spec(layers: list[Layer], size: tuple[int, int], low: float, high: float) -
     for layer in layers:
         layer["encoding"]["x"]["axis"] = {**axis, "title": "thinking tokens asked for (log scale)"}
         layer["encoding"]["y"]["axis"] = {**axis, "grid": True, "domain": False, "ticks": False, "title": None}
-    quiet = {"labelColor": COLOURS["muted"], "titleColor": COLOURS["muted"], "titleFontWeight": "normal"}
-    lines = {"domainColor": COLOURS["faint"], "tickColor": COLOURS["faint"], "gridColor": COLOURS["faint"]}
-    fonts = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 11, "titleFontSize": 11, "gridOpacity": 0.5}
     return {
         "width": size[0],
         "height": size[1],
         "padding": 4,
         "background": "transparent",
         "layer": layers,
-        "config": {"aria": False, "view": {"stroke": None}, "axis": {**quiet, **lines, **fonts}},
+        "config": quiet(),
     }

@@ -20,6 +20,14 @@ _NAMESPACES = re.compile(r' (?:xmlns(?::\w+)?|version)="[^"]*"')
 FONT, MONO = "system-ui, sans-serif", "ui-monospace, monospace"
 
 
+def quiet(size: float = 11, **axis: Any) -> dict[str, Any]:
+    """The configuration of every chart: no frame, faint lines, muted words of ``size`` pixels in the page's font."""
+    words = {"labelColor": COLOURS["muted"], "titleColor": COLOURS["muted"], "titleFontWeight": "normal"}
+    lines = {"domainColor": COLOURS["faint"], "tickColor": COLOURS["faint"], "gridColor": COLOURS["faint"]}
+    fonts = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": size, "titleFontSize": size, "gridOpacity": 0.5}
+    return {"aria": False, "view": {"stroke": None}, "axis": {**words, **lines, **fonts, **axis}}
+
+
 def to_svg(spec: dict[str, Any], title: str, css_class: str) -> Markup:
     """The chart as inline SVG. Raises ValueError where the picture holds anything that can act or load.
 
