@@ -58,7 +58,8 @@ def page() -> str:
     left_out = sorted(str(path.relative_to(DOCS)) for path in {*DOCS.rglob("*.md")} - told - {DOCS / "README.md"})
     if left_out:
         raise ValueError(f"docs/making/index.py has no line for {', '.join(left_out)}")
-    parts = ["# Documentation", "Every console and Python block of these pages is run, and its output compared."]
+    run = "Every console and Python block of these pages is run, and its output compared, or says why not."
+    parts = ["# Documentation", run]
     for head, pages in PARTS.items():
         lines = [f"- [{title}]({name}): {line}" for name, (title, line) in pages.items() if _exists(name)]
         parts += [f"## {head}", "\n".join(lines)]

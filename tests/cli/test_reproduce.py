@@ -39,28 +39,25 @@ def test_one_command_goes_from_pool_to_report_and_cells_share_its_work(s1: Run, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_cell_that_was_killed_while_it_measured_goes_on(s1: Run, tmp_path: Path) -> None:
-    call = ("reproduce", "nano", "--out", "rep", *TINY, "--only", "variants-fine-tuned-seed0")
-    s1(*call)
-    [folder] = (tmp_path / "rep" / "runs" / "nano-ends").iterdir()
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "status": "running", "finished": None}))
-    s1(*call)
-    assert [path.name for path in (tmp_path / "rep" / "runs" / "nano-ends").iterdir()] == [folder.name]
-    assert "0 to do" in s1(*call).stderr
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_models_are_asked_for_tokens_and_for_steps(s1: Run) -> None:
+def test_models_are_asked_for_tokens_and_steps_and_a_cell_that_was_killed_goes_on(s1: Run, tmp_path: Path) -> None:
     call = ("reproduce", "nano", "--out", "rep", *TINY, "--only", "variants", "--json")
-    lines = json.loads(s1(*call).stdout)["variants"]
+    done = s1(*call)
+    lines = json.loads(done.stdout)["variants"]
     asked = [(line["model"], line["asked"]) for line in lines]
     assert asked[:3] == [("base", "unforced 400"), ("fine-tuned", "Wait x1"), ("fine-tuned", "natural")]
     assert ("token-conditional", "512 tokens") in asked
     assert asked[-4:] == [("step-conditional", f"{n} steps") for n in (1, 2, 4, 8)]
     assert all((line["kept"] is None) == (line["model"] in ("base", "fine-tuned")) for line in lines)
     assert all((line["steps"] is None) == (line["model"] != "step-conditional") for line in lines)
+
+    [folder] = (tmp_path / "rep" / "runs" / "nano-ends").iterdir()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "status": "running", "finished": None}))
+    again = s1(*call)
+    assert "4 cells, 3 done, 1 to do" in again.stderr
+    assert [path.name for path in (tmp_path / "rep" / "runs" / "nano-ends").iterdir()] == [folder.name]
+    assert json.loads(again.stdout)["variants"] == lines
+    assert "0 to do" in s1(*call).stderr
 
 
 TINY_RECIPE = """

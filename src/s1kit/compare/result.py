@@ -56,6 +56,8 @@ class Comparison(Record):
     shared: Shared
     runs: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ()
+    """Methods that see the reference (an oracle as scorer, pass@k): what could be reached, and no way to answer."""
 
 
 def compared(
@@ -84,6 +86,7 @@ def compared(
         shared=_shared(wanted, points, rows),
         runs=tuple(sorted({str(own.path.relative_to(folder)) for r in rows.values() for own in r.policies.values()})),
         notes=(*_notes(points), *_windowed(wanted, scores)),
+        bounds=tuple(dict.fromkeys(setting.name for setting in wanted if sees_reference(setting))),
     )
 
 
@@ -108,6 +111,13 @@ def scorer_of(setting: Setting) -> str | None:
     if isinstance(method, VoteMethod):
         return stored_name(method.scorer, method.layout, method.steps)
     return scorer_name(method.scorer, method.layout)
+
+
+def sees_reference(setting: Setting) -> bool:
+    """Whether a method reads what is to be found: it bounds others, and nobody can answer by it."""
+    method = setting.method
+    oracle = isinstance(method, TreeMethod | VoteMethod) and method.scorer == "oracle"
+    return oracle or (isinstance(method, VoteMethod) and method.rule == "pass_at_k")
 
 
 def _ledger(rows: Collected) -> tuple[LedgerEntry, ...]:

@@ -1,5 +1,6 @@
-"""A measured run as something to look at: one HTML page, and the same curve in a terminal.
+"""A measured run as something to look at: a folder of pages that opens from disk, and the same curve in a terminal.
 
 Knows metrics, grades and traces, all made elsewhere. Refuses to compute a metric, and never loads a tokenizer or torch.
-Import the part you need: ``build`` (the page), ``terminal`` (curve and tables); this module imports nothing.
+Import the part you need: ``build`` (overview and traces), ``target`` (whatever is named), ``terminal`` (curve and
+tables); this module imports nothing.
 """

@@ -217,6 +217,8 @@ def _first(rows: Sequence[Row], points: Sequence[Marked]) -> list[str]:
         if row.sample:
             continue
         turned.setdefault(row.question_id, set())
+        if row.verdict == "ungraded":
+            continue
         if marks.get(row.policy_id) == "natural":
             before[row.question_id] = row.verdict == "correct"
         elif marks.get(row.policy_id) == "extension":

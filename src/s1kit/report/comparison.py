@@ -61,6 +61,7 @@ class Compared(BaseModel):
     shared: Shared
     runs: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ()
 
 
 def read_comparison(folder: Path) -> Compared:
@@ -150,16 +151,21 @@ def _pairs(compared: MatchedComparison) -> tuple[MatchedComparison, list[MethodP
 
 
 def _lead(found: Compared) -> str:
-    best = found.frontier.best
-    said = f"{len(found.methods)} methods in {len(found.settings)} settings on {number(found.n_questions)} questions."
-    if not best:
+    open_ = [point for point in found.frontier.points if point.method not in found.bounds]
+    counted = ((len(found.methods), "method"), (len(found.settings), "setting"), (found.n_questions, "question"))
+    methods, settings, questions = (f"{number(n)} {word}{'' if n == 1 else 's'}" for n, word in counted)
+    said = f"{methods} in {settings} on {questions}."
+    if not open_:
         return said
-    top, low = best[-1], best[0]
+    top = max(open_, key=lambda point: (point.accuracy, -point.cost))
+    low = next((point for point in open_ if point.on_frontier), top)
     said += f" The most accurate is {_called(top)}: {percent(top.accuracy)} with {number(top.cost)} tokens"
     said += " per question"
     if low is not top:
         said += f"; the cheapest that nothing beats is {_called(low)}: {percent(low.accuracy)} with "
         said += number(low.cost)
+    if found.bounds:
+        said += f". Left aside, since it sees the reference: {', '.join(found.bounds)}"
     return f"{said}."
 
 

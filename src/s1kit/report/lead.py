@@ -8,6 +8,7 @@ from __future__ import annotations
 from s1kit.metrics.scaling import Scaling
 from s1kit.metrics.summary import Metrics
 from s1kit.report.marks import Marked, caption, ledger_order
+from s1kit.report.page import is_shown
 from s1kit.report.text import chance, percent, signed
 
 
@@ -19,7 +20,7 @@ def bought(metrics: Metrics, points: list[Marked]) -> str:
         if best is None:
             return ""
         spent = f" with {best.point.thinking_mean:,.0f} thinking tokens" if best.counted else ""
-        return f"{best.point.label}: {percent(best.accuracy)} right{spent}."
+        return f"{best.point.label}: {best.share} right{spent}."
     peak = next((m for m in points if m.point.policy_id == metrics.best), None)
     if peak is not None and f"{100 * peak.accuracy:.1f}%" not in said:
         at = f" at {peak.point.thinking_mean:,.0f}" if peak.counted else ""
@@ -29,7 +30,7 @@ def bought(metrics: Metrics, points: list[Marked]) -> str:
         return said
     said += f" A doubling of thinking goes with {_slope(whole)} points on average"
     sides = [
-        f"{signed(side.value)} {where} the natural end"
+        f"{_slope(side)} {where} the natural end"
         for where, side in (("below", metrics.scaling_below), ("above", metrics.scaling_above))
         if side is not None and side.value is not None
     ]
@@ -46,9 +47,9 @@ def changed(metrics: Metrics, points: list[Marked]) -> str:
     found = first.comparison
     low, high = found.interval.low, found.interval.high
     said = f"{first.label} repaired {first.wrong_to_right} answers and broke {first.right_to_wrong} of {first.n_pairs}"
-    said += f": {signed(found.difference)} points [{signed(low)}, {signed(high)}], exact p {_p(found.p)}"
-    shown = (low > 0 or high < 0) and (not found.caution or found.p < 0.05)
-    return f"{said}{'' if shown else ', which shows no difference at this number of questions'}."
+    exact = "exact " if found.n == first.n_pairs else ""  # samples are averaged, and the signs of fractions drawn
+    said += f": {signed(found.difference)} points [{signed(low)}, {signed(high)}], {exact}p {_p(found.p)}"
+    return f"{said}{'' if is_shown(found) else ', which shows no difference at this number of questions'}."
 
 
 def _slope(found: Scaling) -> str:

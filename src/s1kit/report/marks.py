@@ -13,7 +13,7 @@ from typing import Any, Literal
 from s1kit.metrics.ledger import LedgerEntry
 from s1kit.metrics.points import Point
 from s1kit.metrics.summary import MAIN, Metrics
-from s1kit.report.text import one_line
+from s1kit.report.text import one_line, percent
 
 Mark = Literal["truncation", "natural", "extension", "placebo", "fresh", "unforced"]
 CURVE: tuple[Mark, ...] = ("truncation", "natural", "extension")
@@ -56,6 +56,14 @@ class Marked:
         """The accuracy; the middle of its bounds where rows are ungraded."""
         whole = self.point.accuracy
         return (self.point.accuracy_low + self.point.accuracy_high) / 2 if whole is None else whole
+
+    @property
+    def share(self) -> str:
+        """The accuracy in words; its bounds where rows are ungraded, for their middle is no result."""
+        if self.point.accuracy is None:
+            low, high = self.point.accuracy_low, self.point.accuracy_high
+            return f"{100 * low:.1f} to {percent(high)} (some rows are ungraded)"
+        return percent(self.point.accuracy)
 
 
 def marked(metrics: Metrics, policies: Mapping[str, Mapping[str, Any]] | None = None) -> list[Marked]:
@@ -138,17 +146,14 @@ def caption(points: list[Marked], natural: str | None) -> str:
     end = next((m for m in curve if m.point.policy_id == natural), None)
     if len(curve) < 2:
         return ""
-    first = curve[0]
-    words = f"{_spot(first)}"
-    if end is not None and end is not first:
-        words += f" to {_spot(end)} where the model stops by itself"
-    last = [m for m in curve if m.mark == "extension"]
-    if last:
-        words += f", and {_spot(last[-1])} with {last[-1].point.label}"
-    elif end is None:
-        words += f" to {_spot(curve[-1])}"
-    return f"Accuracy goes from {words}."
+    first, itself = curve[0], " where the model stops by itself"
+    spots = [f"{_spot(end)}{itself}"] if end is not None and end is not first else []
+    longest = next((m for m in reversed(curve) if m.mark == "extension"), None)
+    if longest is not None and longest is not first:
+        spots.append(f"{_spot(longest)} with {longest.point.label}")
+    spots = spots or [_spot(curve[-1])]
+    return f"Accuracy goes from {_spot(first)}{itself if first is end else ''} to {', and '.join(spots)}."
 
 
 def _spot(m: Marked) -> str:
-    return f"{100 * m.accuracy:.1f}% at {m.point.thinking_mean:,.0f} thinking tokens"
+    return f"{m.share} at {m.point.thinking_mean:,.0f} thinking tokens"

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from s1kit.metrics.intervals import PairedComparison
 from s1kit.metrics.ledger import LedgerEntry
 from s1kit.metrics.points import Point
 from s1kit.metrics.scaling import Scaling
@@ -122,7 +123,8 @@ def _performance(metrics: Metrics, points: Sequence[Marked]) -> Fact:
     spent = f", {number(best.thinking_mean)} thinking tokens" if best and best.policy_id not in blind else ""
     lines = (f"at {best.label}{spent}",) if best else ()
     interval = f"[{_interval(best)}]" if best and best.interval else ""
-    return Fact("Performance", percent(metrics.performance), "", interval, lines, "Best accuracy over the points.")
+    meaning = "Best accuracy over the points: picked on these questions, so it flatters."
+    return Fact("Performance", percent(metrics.performance), "", interval, lines, meaning)
 
 
 def _span(scaling: Scaling) -> str:
@@ -186,9 +188,7 @@ def _ledger_row(entry: LedgerEntry, mark: Mark, heading: str, scale: float) -> L
         return round(50 + 50 * value / scale, 2)
 
     low, high = found.interval.low, found.interval.high
-    reading = "gain" if low > 0 else "loss" if high < 0 else "not shown"
-    if reading != "not shown" and found.caution and found.p >= 0.05:
-        reading = "not shown"  # few questions: the interval is too narrow, the exact p is to be read
+    reading = ("gain" if found.difference > 0 else "loss") if is_shown(found) else "not shown"
     return LedgerRow(
         entry=entry,
         mark=mark,
@@ -200,6 +200,14 @@ def _ledger_row(entry: LedgerEntry, mark: Mark, heading: str, scale: float) -> L
         reading=reading,
         bar=Bar(place(0), place(low), place(high), place(found.difference)),
     )
+
+
+def is_shown(found: PairedComparison) -> bool:
+    """Whether a difference is more than chance: its interval leaves out 0 and its p is below 0.05, both.
+
+    An interval alone is too narrow where few questions changed.
+    """
+    return (found.interval.low > 0 or found.interval.high < 0) and found.p < 0.05
 
 
 def trigger_sentence(manifest: RunManifest) -> str:

@@ -7,15 +7,16 @@ to count or to draw.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s1kit.store.query import query
 from s1kit.store.run import RunDir
 from s1kit.types import Generation, Grade, Verdict
 
 Key = tuple[str, str, int]
-_FIELDS = "question_id, policy_id, sample, verdict, n_thinking, n_thinking_model, n_answer, n_paid, ended, looped"
-_FACTS = f"SELECT {_FIELDS}, engine_ms / 1000 FROM generations JOIN grades USING (run, question_id, policy_id, sample)"
+_FIELDS = """question_id, policy_id, sample, verdict, n_thinking, n_thinking_model, n_answer, n_paid, ended, looped,
+engine_ms / 1000, n_thinking_model + n_answer + n_discarded"""
+_FACTS = f"SELECT {_FIELDS} FROM generations JOIN grades USING (run, question_id, policy_id, sample)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,9 @@ class Row:
     looped: bool
     seconds: float
     """Of the engine, as far as the engine says; 0 where it says nothing."""
+    alone: int
+    """Tokens of the model, had its policy been run by itself: rejected tries and trial answers too. A leaf of a tree
+    counts what was paid for it, since its siblings share the rest of its thinking."""
 
     @property
     def key(self) -> Key:
@@ -48,7 +52,10 @@ def read_rows(run: RunDir, grader: str, version: int) -> list[Row]:
     """Every graded row, by question, policy and sample; no token is read. Raises StoreError for a damaged file."""
     where = "WHERE grader = ? AND version = ? ORDER BY question_id, policy_id, sample"
     _, found = query(f"{_FACTS} {where}", run.path, (grader, version))
-    return [Row(*row) for row in found]
+    described = run.manifest.policies
+    trees = {key for key, entry in described.items() if (entry.get("policy") or {}).get("kind") == "tree_search"}
+    rows = [Row(*row) for row in found]
+    return [replace(row, alone=row.paid) if row.policy_id in trees else row for row in rows]
 
 
 def fetch(run: RunDir, keys: Collection[Key], grades: Collection[Grade]) -> dict[Key, tuple[Generation, Grade]]:

@@ -106,12 +106,12 @@ def _lead(called: Sequence[str], points: Sequence[Sequence[Marked]]) -> str:
     if not best:
         return ""
     top, whose = max(best, key=lambda one: one[0].accuracy)
-    said = f"The most accurate point is {whose}, {top.point.label}: {percent(top.accuracy)}."
+    said = f"The most accurate point is {whose}, {top.point.label}: {top.share}."
     for name, mine in zip(called, points, strict=True):
         end = next((m for m in mine if m.mark == "natural"), None)
         longest = next((m for m in reversed(mine) if m.mark == "extension"), None)
         if end and longest:
-            said += f" {name}: {percent(end.accuracy)} where the model stops by itself, {percent(longest.accuracy)}"
+            said += f" {name}: {end.share} where the model stops by itself, {longest.share}"
             said += f" with {longest.point.label}."
     return said
 

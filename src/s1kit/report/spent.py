@@ -97,7 +97,7 @@ def _some(rows: Sequence[Row], blind: Sequence[str]) -> SpentRow:
 
 def _spent(label: str, mark: Mark | None, rows: Sequence[Row], counted: bool = True) -> SpentRow:
     n = max(1, len(rows))
-    alone = sum(row.written + row.answer for row in rows)
+    alone = sum(row.alone for row in rows)
     paid, seconds = sum(row.paid for row in rows), sum(row.seconds for row in rows)
     if not counted:
         return SpentRow(label, mark, (*["–"] * 5, number(seconds, 1) if seconds else "–"))
@@ -117,7 +117,7 @@ def spent_sentence(rows: Sequence[Row], manifest: RunManifest) -> str:
     seen = [row for row in rows if is_counted(manifest.policies.get(row.policy_id, {}))]
     if not seen and rows:
         return f"{number(len(rows))} generations; what they cost was not counted."
-    alone, paid = sum(row.written + row.answer for row in seen), sum(row.paid for row in seen)
+    alone, paid = sum(row.alone for row in seen), sum(row.paid for row in seen)
     some = f", of {number(len(rows))}, whose tokens were counted," if len(seen) < len(rows) else ""
     said = f"{number(len(seen))} generations{some} cost {number(paid)} tokens"
     if alone > paid:

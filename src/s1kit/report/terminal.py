@@ -157,7 +157,7 @@ def points_table(metrics: Metrics, policies: Policies | None = None) -> Table:
 
 def ledger_table(metrics: Metrics, policies: Policies | None = None) -> Table:
     """What each "Wait" changed, with its controls; fits 80 columns."""
-    heads = ("wrong→\nright", "right→\nwrong", "points", "95%\ninterval", "McNemar\np", "detect-\nable", "")
+    heads = ("wrong→\nright", "right→\nwrong", "points", "95%\ninterval", "p", "detect-\nable", "")
     table = _table("policy", *heads)
     for row in ledger_rows(metrics, marked(metrics, policies)):
         entry = row.entry

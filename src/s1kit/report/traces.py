@@ -107,6 +107,8 @@ def _change(found: _Found) -> str:
     if before is None:
         return ""
     for m, (_, grade) in found:
+        if "ungraded" in (before.verdict, grade.verdict):
+            continue  # an engine's failure is no answer that a nudge repaired or broke
         if m.mark == "extension" and (grade.verdict == "correct") != (before.verdict == "correct"):
             return "repaired" if grade.verdict == "correct" else "broken"
     return ""

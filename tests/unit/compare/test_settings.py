@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from s1kit.compare.result import sees_reference
 from s1kit.compare.settings import CONFIDENCE_TOP, CompareError, RunKey, identity, policies, settings
 from s1kit.formats import load_format
 from s1kit.policies import (
@@ -194,6 +195,19 @@ def test_votes_over_the_same_samples_share_one_policy_whatever_their_rule() -> N
     )
     assert len({(name(s), s.run) for s in found}) == 1
     assert [len(own) for own in policies(found).values()] == [1]
+
+
+def test_what_sees_the_reference_is_known_as_a_bound() -> None:
+    tree = {"method": "tree_search", "scorer": "oracle", "widths": [2]}
+    ways = [
+        {**BF, "budgets": [8]},
+        VOTE,
+        {**VOTE, "rule": "best_of_n", "scorer": "length"},
+        {**tree, "scorer": "random"},
+    ]
+    bounds = [tree, {**VOTE, "rule": "pass_at_k"}, {**VOTE, "rule": "weighted", "scorer": "oracle"}]
+    assert not any(sees_reference(s) for way in ways for s in settings(recipe(way)))
+    assert all(sees_reference(s) for bound in bounds for s in settings(recipe(bound)))
 
 
 @pytest.mark.parametrize("heat", [None, 1.0])

@@ -161,10 +161,22 @@ def test_a_comparison_is_reported_with_names_as_text(tmp_path: Path) -> None:
     assert not {"script", "img"} & set(found.tags)
     said = " ".join(" ".join(found.text).split())
     assert "sharing saved 50%" in said
+    assert "1 method in 2 settings on 20 questions." in said
+    assert "There is no pair of methods to test." in said, "no test was made, so none can have shown nothing"
+    assert "1 run below" in said
     assert "50.0% with 13 tokens per question; the cheapest that nothing beats is cheap, k = 2: 30.0% with 4" in said
     assert "runs/gone is not there" in said
     assert "the cost was not measured" in said
     assert "⟨U+202E⟩" in text
+
+
+def test_what_sees_the_reference_is_not_called_the_most_accurate(tmp_path: Path) -> None:
+    folder = comparison(tmp_path / "c")
+    stored = json.loads((folder / "compare.json").read_text())
+    stored["bounds"] = [HOSTILE[0]]
+    (folder / "compare.json").write_text(json.dumps(stored))
+    said = " ".join(" ".join(outline(build([folder], None, lambda _: None).read_text(encoding="utf-8")).text).split())
+    assert "The most accurate is cheap, k = 2: 30.0% with 4 tokens per question. Left aside, since it sees" in said
 
 
 def test_a_reproduction_is_an_index_of_its_parts(tmp_path: Path) -> None:
