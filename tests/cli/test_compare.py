@@ -73,7 +73,7 @@ def test_json_has_the_documented_keys_and_is_what_the_folder_holds(s1: Run, reci
     assert {"folder": "runs/duel", **stored} == found
     assert set(stored) == {
         "name", "benchmark", "n_questions", "points", "methods", "settings", "tokens", "seconds", "frontier",
-        "frontier_seconds", "ledger", "shared", "runs", "notes",
+        "frontier_seconds", "ledger", "shared", "runs", "notes", "bounds",
     }  # fmt: skip
     assert stored["n_questions"] == 3
     assert all((tmp_path / "runs/duel" / run / "manifest.json").exists() for run in stored["runs"])
